@@ -1,0 +1,118 @@
+"""
+Every error the relay raises.
+
+::
+
+    RelayError
+    ├── ConfigError
+    ├── SpoolError
+    │   ├── SpoolFull
+    │   ├── SpoolClosed
+    │   ├── SpoolFailed
+    │   ├── SpoolLocked
+    │   └── SpoolVersion
+    ├── MappingError
+    │   ├── ExpressionSyntaxError
+    │   └── EvaluationError
+    ├── SchemaError
+    ├── AuthError
+    └── ControlError
+
+A refused event is not an error: it is a value (`relay.outcome`). Errors are for I/O, for bugs, and
+for what a person wrote.
+"""
+
+from __future__ import annotations
+
+
+class RelayError(Exception):
+    """Something a person should read: what happened, where, what was expected, what to do."""
+
+    def __init__(self, message: str, *, hint: str = "") -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+
+    def __str__(self) -> str:
+        return f"{self.message}\nhint: {self.hint}" if self.hint else self.message
+
+
+class ConfigError(RelayError):
+    """The settings cannot be used; *problems* lists every one found, not only the first."""
+
+    def __init__(self, message: str, *, hint: str = "", problems: tuple[str, ...] = ()) -> None:
+        super().__init__(message, hint=hint)
+        self.problems = problems
+
+
+class SpoolError(RelayError):
+    """The spool cannot do what was asked."""
+
+
+class SpoolFull(SpoolError):
+    """Storing the envelopes would pass ``spool.max_bytes`` or the disk is full; none was stored."""
+
+
+class SpoolClosed(SpoolError):
+    """The spool is draining or closed."""
+
+
+class SpoolFailed(SpoolError):
+    """A write or an fsync failed; what waited for it was not acknowledged."""
+
+
+class SpoolLocked(SpoolError):
+    """Another process holds this spool."""
+
+
+class SpoolVersion(SpoolError):
+    """The spool was written by a newer relay; this one would damage it."""
+
+
+class MappingError(RelayError):
+    """A mapping set or one of its rows cannot be used."""
+
+
+class ExpressionSyntaxError(MappingError):
+    """
+    An expression does not parse.
+
+    *source* is the expression, *position* the offset of the first character that does not fit.
+    """
+
+    def __init__(self, message: str, *, source: str, position: int, hint: str = "") -> None:
+        super().__init__(message, hint=hint)
+        self.source = source
+        self.position = position
+
+    def __str__(self) -> str:
+        start = self.source.rfind("\n", 0, self.position) + 1
+        end = self.source.find("\n", self.position)
+        line = self.source[start : end if end >= 0 else len(self.source)]
+        caret = " " * (self.position - start) + "^"
+        text = f"{self.message}\n  {line}\n  {caret}"
+        return f"{text}\nhint: {self.hint}" if self.hint else text
+
+
+class EvaluationError(MappingError):
+    """An expression parsed but has no value for this record."""
+
+
+class SchemaError(RelayError):
+    """An XDM schema document cannot be compiled."""
+
+
+class AuthError(RelayError):
+    """
+    A token could not be had.
+
+    *permanent* says that asking again with the same credentials will not help.
+    """
+
+    def __init__(self, message: str, *, hint: str = "", permanent: bool = False) -> None:
+        super().__init__(message, hint=hint)
+        self.permanent = permanent
+
+
+class ControlError(RelayError):
+    """A command could not be carried out by, or beside, the running relay."""
