@@ -1,0 +1,1 @@
+"""The durable line of envelopes between ingress and forward; start at `relay.spool.port`."""

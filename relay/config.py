@@ -1,0 +1,226 @@
+"""
+The settings: one TOML file, overlaid by the environment, read once into a frozen `Config`.
+
+Every setting is a field with its default, its unit in the value (``"5s"``, ``"10GiB"``), one
+sentence and its check; ``config/relay.example.toml`` and ``docs/configuration.md`` are generated
+from this table. Durations become float seconds, sizes become int bytes.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr
+
+_DURATION = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
+_SIZE = {
+    "B": 1,
+    "KB": 10**3,
+    "MB": 10**6,
+    "GB": 10**9,
+    "TB": 10**12,
+    "KiB": 2**10,
+    "MiB": 2**20,
+    "GiB": 2**30,
+    "TiB": 2**40,
+}
+
+
+def _split(text: str) -> tuple[float, str]:
+    number = text.rstrip("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ ")
+    return float(number.replace("_", "")), text[len(number) :].strip()
+
+
+def parse_duration_s(value: object) -> object:
+    """Turn ``"250ms"``, ``"5s"``, ``"3d"`` into float seconds; ``""`` and numbers stay."""
+    if not isinstance(value, str):
+        return value
+    try:
+        number, unit = _split(value)
+        return number * _DURATION[unit]
+    except (ValueError, KeyError):
+        raise ValueError(
+            f"expected a duration such as '250ms', '5s' or '3d', got {value!r}"
+        ) from None
+
+
+def parse_size_bytes(value: object) -> object:
+    """Turn ``"10GiB"`` or ``950_000`` into int bytes."""
+    if not isinstance(value, str):
+        return value
+    try:
+        number, unit = _split(value)
+        return int(number * _SIZE[unit or "B"])
+    except (ValueError, KeyError):
+        raise ValueError(f"expected a size such as '64MiB' or '10GiB', got {value!r}") from None
+
+
+Seconds = Annotated[float, BeforeValidator(parse_duration_s), Field(ge=0)]
+Bytes = Annotated[int, BeforeValidator(parse_size_bytes), Field(ge=0)]
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", validate_default=True)
+
+
+class ServerConfig(_Section):
+    """``[server]``: the two listeners and what they put up with."""
+
+    listen: str = Field("0.0.0.0:8080", description="Where Customer.io posts to.")  # noqa: S104
+    admin_listen: str = Field(
+        "127.0.0.1:9090", description="Health, metrics and control; keep it private."
+    )
+    admin_token: SecretStr = Field(
+        SecretStr(""), description="Needed for detail and control when not on loopback."
+    )
+    workers: int = Field(1, description="1 is the only value for now.")
+    lame_duck: Seconds = Field(
+        "5s", description="How long requests are still taken after SIGTERM."
+    )
+    drain_timeout: Seconds = Field(
+        "15s", description="How long forward may go on sending after that; the rest stays on disk."
+    )
+    max_connections: int = Field(1000, description="Open connections; further ones wait.")
+    max_header_bytes: Bytes = Field("32KiB", description="Request line and headers together.")
+    header_timeout: Seconds = Field("5s", description="For the headers to arrive.")
+    body_timeout: Seconds = Field("10s", description="For the body to arrive; then 408.")
+    keep_alive: Seconds = Field(
+        "125s", description="Longer than the sender's own idle time, or it sees a reset."
+    )
+    max_body_memory: Bytes = Field(
+        "16MiB", description="A larger body is spilled to disk and quarantined as too_large."
+    )
+    max_body_bytes: Bytes = Field("64MiB", description="The hard cap; above it 413.")
+    max_bytes_in_flight: Bytes = Field(
+        "256MiB", description="All bodies being received; above it 503."
+    )
+    append_timeout: Seconds = Field("3s", description="Without a commit for so long: 503.")
+
+
+class SpoolConfig(_Section):
+    """``[spool]``: where events are kept until they have an outcome."""
+
+    backend: Literal["local"] = Field("local", description="The embedded spool.")
+    path: str = Field("var/spool", description="A folder of its own; 0700, files 0600.")
+    max_bytes: Bytes = Field("10GiB", description="Log, quarantine and large bodies together.")
+    segment_bytes: Bytes = Field("64MiB", description="The size of one file of the log.")
+    reserve_bytes: Bytes = Field(
+        "8MiB", description="Preallocated; released so that settling works on a full disk."
+    )
+    retention: Seconds = Field(
+        "3d", description="Settled events stay so long for inspection and replay."
+    )
+    dedupe_window: Seconds = Field("8d", description="Customer.io retries for seven days.")
+    dedupe_max_bytes: Bytes = Field("4GiB", description="The window's other end.")
+
+
+class InletConfig(_Section):
+    """``[routes.NAME.inlet]``: where and how events are sent."""
+
+    url: str = Field(description="The inlet URL as Flow Service returns it.")
+    flow_id: str = Field("", description="Sent as x-adobe-flow-id unless the URL has it.")
+    format: Literal["raw", "xdm"] = Field("raw", description="Events as they came, or mapped.")
+    mode: Literal["auto", "batch", "single"] = Field(
+        "auto", description="Batches, one by one, or find out and remember."
+    )
+    auth: Literal["none", "oauth", "hmac"] = Field("none", description="What the inlet asks for.")
+    hmac_secret: SecretStr = Field(SecretStr(""), description='For auth = "hmac".')
+    ordering: Literal["none", "strict"] = Field(
+        "none", description="strict: one request in flight, retried before the next."
+    )
+    batch_max_records: int = Field(500, ge=1, description="A batch closes at so many records,")
+    batch_max_bytes: Bytes = Field(
+        950_000, description="so many bytes with its wrapper (under 1,000,000),"
+    )
+    batch_max_age: Seconds = Field("250ms", description="or when its first event is so old.")
+    timeout: Seconds = Field("30s", description="For one request.")
+    max_in_flight: int = Field(16, ge=1, description="The adaptive limit never passes this.")
+    retry_max_delay: Seconds = Field("5s", description="The longest pause between two attempts.")
+    probe_interval: Seconds = Field("2s", description="Between two probes while paused.")
+    max_age: Seconds = Field(
+        "0s", description="Give up after so long and quarantine as expired; 0s: never."
+    )
+    not_before: str = Field(
+        "", description="RFC 3339; set by provisioning after a flow is made or changed."
+    )
+    schema_id: str = Field("", description='For format = "xdm": the schema\'s $id.')
+    schema_content_type: str = Field(
+        "application/vnd.adobe.xed-full+json;version=1",
+        description='For format = "xdm": the schema version in Adobe\'s spelling.',
+    )
+    dataset_id: str = Field("", description='For format = "xdm".')
+    ims_org_id: str = Field("", description='For format = "xdm".')
+    strip_content: bool = Field(
+        True, description="Cut data.content and data.headers out unless the mapping reads them."
+    )
+
+
+class FilterConfig(_Section):
+    """``[routes.NAME.filter]``: what is not sent on; an empty list does not restrict."""
+
+    object_type_allow: tuple[str, ...] = Field((), description="Only these object types.")
+    object_type_deny: tuple[str, ...] = Field((), description="Never these.")
+    metric_allow: tuple[str, ...] = Field((), description="Only these metrics.")
+    metric_deny: tuple[str, ...] = Field((), description="Never these.")
+
+
+class RouteConfig(_Section):
+    """``[routes.NAME]``: one Customer.io workspace to one flow."""
+
+    path: str = Field(
+        "/webhooks/customerio", description="Matched exactly; ends with or without /."
+    )
+    signing_keys: tuple[SecretStr, ...] = Field(
+        description='Customer.io\'s signing keys, e.g. ["env:CUSTOMERIO_SIGNING_KEY"].'
+    )
+    on_bad_signature: Literal[401, 503] = Field(
+        401, description="503: a key mended in time recovers without the sender's hour."
+    )
+    signature_max_age: Seconds = Field(
+        "0s", description="Refuse older x-cio-timestamps; 0s: off, retries may be days old."
+    )
+    mapping: str = Field("", description="The Data Prep mapping set; empty: the shipped one.")
+    schema_file: str = Field(
+        "", alias="schema", description="The XDM schema document; empty: the shipped one."
+    )
+    on_invalid: Literal["quarantine", "forward"] = Field(
+        "quarantine", description="What happens to an event that Adobe would refuse."
+    )
+    on_missing_source: Literal["lenient", "strict"] = Field(
+        "lenient", description="A missing source attribute: no value and a warning, or a refusal."
+    )
+    filter: FilterConfig = Field(FilterConfig(), description="What is not sent on.")
+    inlet: InletConfig
+
+
+class AdobeConfig(_Section):
+    """``[adobe]``: credentials for authenticated inlets and the set-up."""
+
+    ims_url: str = Field("https://ims-na1.adobelogin.com", description="The identity service.")
+    client_id: SecretStr = Field(SecretStr(""), description="OAuth server-to-server.")
+    client_secret: SecretStr = Field(SecretStr(""), description="OAuth server-to-server.")
+    scopes: str = Field(
+        "openid,AdobeID,read_organizations,additional_info.projectedProductContext,session",
+        description="As the credential in the developer console lists them.",
+    )
+
+
+class LogConfig(_Section):
+    """``[log]``: what is written to stderr."""
+
+    format: Literal["auto", "json", "console"] = Field(
+        "auto", description="auto: console on a terminal, JSON elsewhere."
+    )
+    level: Literal["debug", "info", "warning", "error"] = Field(
+        "info", description="From here up."
+    )
+
+
+class Config(_Section):
+    """All of it."""
+
+    server: ServerConfig = ServerConfig()
+    spool: SpoolConfig = SpoolConfig()
+    adobe: AdobeConfig = AdobeConfig()
+    log: LogConfig = LogConfig()
+    routes: dict[str, RouteConfig]

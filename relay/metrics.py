@@ -1,0 +1,159 @@
+"""
+Every metric of the relay, in one object made by the composition root.
+
+Counters and histograms are fed where things happen; gauges are read from live ``stats()`` at the
+moment of a scrape (`Metrics.watch`). Labels are bounded: routes come from the configuration,
+statuses and reasons from enums; nothing that a sender chooses becomes a label.
+``docs/metrics.md`` is generated from `Metrics.families`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+from prometheus_client.core import GaugeMetricFamily, Metric
+
+_FAST_S = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 4)
+_SLOW_S = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60)
+_LONG_S = (0.05, 0.1, 0.25, 0.5, 1, 5, 15, 60, 300, 1800, 3600, 21600, 86400, 604800)
+_COUNTS = (1, 2, 5, 10, 25, 50, 100, 250, 500, 1000)
+_SIZES = (1e3, 5e3, 1e4, 5e4, 1e5, 2.5e5, 5e5, 7.5e5, 1e6)
+
+Sample = tuple[tuple[str, ...], float]
+
+
+class Metrics:
+    """The relay's metrics on their own registry; nothing is global."""
+
+    def __init__(self) -> None:
+        self.registry = CollectorRegistry(auto_describe=True)
+        self.deliveries = self._counter(
+            "relay_deliveries_total", "Requests from senders, by answer.", "route", "status"
+        )
+        self.outcomes = self._counter(
+            "relay_outcomes_total",
+            "Accepted events that reached their outcome in this process.",
+            "route",
+            "outcome",
+            "reason",
+        )
+        self.ack_seconds = self._histogram(
+            "relay_ack_seconds", "From the first byte of a delivery to its answer.", _FAST_S
+        )
+        self.append_seconds = self._histogram(
+            "relay_append_seconds", "From handing an event to the spool to its commit.", _FAST_S
+        )
+        self.fsync_seconds = self._histogram(
+            "relay_fsync_seconds", "One fdatasync of the log.", _FAST_S
+        )
+        self.append_group = self._histogram(
+            "relay_append_group_events", "Events that shared one fsync.", _COUNTS
+        )
+        self.signature_skew_seconds = self._histogram(
+            "relay_signature_skew_seconds",
+            "Our clock minus x-cio-timestamp, of correctly signed deliveries.",
+            _LONG_S,
+            "route",
+        )
+        self.signature_key = self._counter(
+            "relay_signature_key_total",
+            "Correct signatures by the index of the key that matched.",
+            "route",
+            "key_index",
+        )
+        self.signature_failures = self._counter(
+            "relay_signature_failures_total",
+            "Refused deliveries by what was wrong with the signature.",
+            "route",
+            "why",
+        )
+        self.inlet_requests = self._counter(
+            "relay_inlet_requests_total",
+            "Requests to the inlet by status, or timeout, reset, tls, connect.",
+            "route",
+            "status",
+        )
+        self.inlet_request_seconds = self._histogram(
+            "relay_inlet_request_seconds", "One request to the inlet.", _SLOW_S, "route"
+        )
+        self.batch_records = self._histogram(
+            "relay_batch_records", "Events in one request to the inlet.", _COUNTS, "route"
+        )
+        self.batch_bytes = self._histogram(
+            "relay_batch_bytes", "Bytes of one request to the inlet.", _SIZES, "route"
+        )
+        self.end_to_end_seconds = self._histogram(
+            "relay_end_to_end_seconds", "From reception to delivery.", _LONG_S, "route"
+        )
+        self.event_lag_seconds = self._histogram(
+            "relay_event_lag_seconds",
+            "From the event's own timestamp to its reception.",
+            _LONG_S,
+            "route",
+        )
+        self.mapping_warnings = self._counter(
+            "relay_mapping_warnings_total",
+            "Warnings of the local mapping and schema check, by kind.",
+            "route",
+            "kind",
+        )
+        self.unknown_events = self._counter(
+            "relay_unknown_events_total",
+            "Events whose object_type or metric is not in the catalog.",
+            "route",
+        )
+        self.retries = self._counter(
+            "relay_inlet_retries_total", "Attempts after a temporary refusal.", "route"
+        )
+        self.event_loop_lag_seconds = self._gauge(
+            "relay_event_loop_lag_seconds", "How late the event loop ran its last timer."
+        )
+        self.reloads = self._counter(
+            "relay_reloads_total", "Times the configuration was read again.", "result"
+        )
+        self.build = self._gauge(
+            "relay_build_info", "Always 1; the labels say what runs.", "version", "python"
+        )
+
+    def watch(
+        self, name: str, help_text: str, labels: tuple[str, ...], read: Callable[[], list[Sample]]
+    ) -> None:
+        """Export a gauge whose values *read* gives at every scrape."""
+        self.registry.register(_Watched(name, help_text, labels, read))
+
+    def families(self) -> list[Metric]:
+        """List every family in name order, with help and type."""
+        return sorted(self.registry.collect(), key=lambda family: family.name)
+
+    def _counter(self, name: str, help_text: str, *labels: str) -> Counter:
+        return Counter(name, help_text, labels, registry=self.registry)
+
+    def _gauge(self, name: str, help_text: str, *labels: str) -> Gauge:
+        return Gauge(name, help_text, labels, registry=self.registry)
+
+    def _histogram(
+        self, name: str, help_text: str, buckets: tuple[float, ...], *labels: str
+    ) -> Histogram:
+        return Histogram(name, help_text, labels, buckets=buckets, registry=self.registry)
+
+
+class _Watched:
+    """A gauge that asks for its values when it is scraped."""
+
+    def __init__(
+        self, name: str, help_text: str, labels: tuple[str, ...], read: Callable[[], list[Sample]]
+    ) -> None:
+        self._name = name
+        self._help = help_text
+        self._labels = labels
+        self._read = read
+
+    def describe(self) -> Iterator[Metric]:
+        yield GaugeMetricFamily(self._name, self._help, labels=self._labels)
+
+    def collect(self) -> Iterator[Metric]:
+        family = GaugeMetricFamily(self._name, self._help, labels=self._labels)
+        for labels, value in self._read():
+            family.add_metric(labels, value)
+        yield family

@@ -1,0 +1,246 @@
+"""
+The spool's port: the smallest interface between those who take events in and those who send on.
+
+Ingress only appends; forward reads and settles; commands find, replay and drop. A second
+implementation (several processes, Kafka) takes the same port, so nothing here names a file.
+
+What the port promises, and ``tests/contract/test_spool.py`` shows of every backend:
+
+* ``append`` returns only when the envelopes would survive power loss; positions grow by one in the
+  order of appending and are never used twice.
+* ``read`` hands out every entry that has no outcome, in position order, each once until the spool
+  is opened again; a replayed entry comes again with its attempt increased.
+* ``settle`` is idempotent for the same position and attempt; it may come in any order.
+* ``accepted == sum(outcomes) + pending`` in every ``stats()``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from relay.envelope import Entry, Envelope
+from relay.outcome import Outcome, Reason
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """The first position that carried an event id, and the digest of its parsed content."""
+
+    position: int
+    digest: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Settlement:
+    """
+    The outcome of one entry.
+
+    *event_id* is empty and *digest* ``b""`` when the body had none; otherwise the id enters the
+    dedupe window together with the outcome. *stage*, *path* and *detail* say where and why; they
+    never hold the event's content beyond a field path and a type.
+    """
+
+    entry: Entry
+    outcome: Outcome
+    reason: Reason
+    event_id: str = ""
+    digest: bytes = b""
+    stage: str = ""
+    path: str = ""
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Query:
+    """
+    Which entries a person asks for; every field narrows.
+
+    Times are wall-clock seconds UTC of reception; *after* is the last position of the page before.
+    """
+
+    route: str = ""
+    outcome: Outcome | None = None
+    pending: bool = False
+    reason: Reason | None = None
+    event_id: str = ""
+    position: int | None = None
+    since_s: float | None = None
+    until_s: float | None = None
+    after: int = 0
+    limit: int = 100
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """
+    One entry with what is known of its end; *outcome* ``None`` means pending.
+
+    *body_kept* says whether the bytes can still be had (`Spool.body`).
+    """
+
+    position: int
+    route: str
+    received_at_s: float
+    size_bytes: int
+    attempt: int
+    outcome: Outcome | None
+    reason: Reason | None
+    event_id: str = ""
+    stage: str = ""
+    path: str = ""
+    detail: str = ""
+    settled_at_s: float | None = None
+    body_kept: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Replayed:
+    """What a replay or a drop did: *done* entries, *already* in the wanted state, *gone* ones."""
+
+    done: int = 0
+    already: int = 0
+    gone: int = 0
+    positions: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Pause:
+    """Why a route sends nothing; kept across restarts."""
+
+    route: str
+    since_s: float
+    reason: str
+    detail: str
+    hint: str
+
+
+@dataclass(frozen=True, slots=True)
+class SpoolStats:
+    """The spool at one moment; sizes in bytes, ages in seconds."""
+
+    accepted: int
+    pending: int
+    outcomes: Mapping[Outcome, int]
+    outcomes_by_reason: Mapping[tuple[str, Outcome, Reason], int]
+    first_position: int
+    last_position: int
+    cursor: int
+    epoch: int
+    segments: int
+    log_bytes: int
+    state_bytes: int
+    state_wal_bytes: int
+    dedupe_bytes: int
+    dedupe_entries: int
+    dedupe_evicted_early: bool
+    quarantine_entries: int
+    quarantine_bytes: int
+    used_bytes: int
+    max_bytes: int
+    free_disk_bytes: int
+    oldest_pending_s: float
+    suspects: int = 0
+    accepting: bool = True
+    refusing_because: str = ""
+    damage: tuple[str, ...] = field(default=())
+
+    @property
+    def adds_up(self) -> bool:
+        """Whether every accepted event is accounted for."""
+        return self.accepted == sum(self.outcomes.values()) + self.pending
+
+
+class Spool(Protocol):
+    """
+    A durable first-in, first-out line of envelopes with one reader.
+
+    Every backend passes ``tests/contract/test_spool.py``.
+    """
+
+    async def append(self, envelopes: Sequence[Envelope]) -> int:
+        """
+        Store *envelopes* in order; return the last one's position once all would survive power loss.
+
+        Concurrent appends share one write and one fsync; a cancelled caller holds up nobody.
+
+        Raises:
+            SpoolFull: storing them would pass ``spool.max_bytes`` or the disk; none was stored.
+            SpoolClosed: the spool is draining or closed.
+            SpoolFailed: the disk refused; nothing of it may be acknowledged.
+        """
+        ...
+
+    async def read(self, *, max_entries: int, max_bytes: int) -> list[Entry]:
+        """
+        Wait for, then take, the next entries without an outcome; replayed ones come first.
+
+        Returns at least one entry, at most *max_entries*, and stops before *max_bytes* of bodies
+        unless the first alone is larger. Returns an empty list once the spool is closing.
+        """
+        ...
+
+    async def seen(self, event_ids: Sequence[str]) -> dict[str, Seen]:
+        """Say which of *event_ids* are in the dedupe window, and where they were first."""
+        ...
+
+    async def settle(self, settlements: Sequence[Settlement]) -> None:
+        """
+        Write outcomes: seen ids first, then outcomes and quarantined bytes, then the cursor.
+
+        One transaction for all of *settlements*; concurrent calls may share it.
+
+        Raises:
+            SpoolFailed: the state could not be written; nothing of it is settled.
+        """
+        ...
+
+    async def find(self, query: Query) -> list[Found]:
+        """Find entries by *query*, in position order, at most ``query.limit``."""
+        ...
+
+    async def body(self, position: int) -> Envelope | None:
+        """Fetch the envelope at *position* from the log or the quarantine, if still kept."""
+        ...
+
+    async def replay(self, query: Query, *, dry_run: bool = False) -> Replayed:
+        """
+        Make the settled entries that match *query* pending again: attempt + 1, same position.
+
+        Takes one from their outcome's total until they settle again, and bypasses dedupe.
+        Idempotent: an entry that already waits is counted in ``already``.
+        """
+        ...
+
+    async def drop(self, query: Query, *, who: str, dry_run: bool = False) -> Replayed:
+        """Discard quarantined entries that match *query*; kept in the audit trail with *who*."""
+        ...
+
+    async def set_pause(self, route: str, pause: Pause | None) -> None:
+        """Keep or lift a route's pause across restarts."""
+        ...
+
+    async def pauses(self) -> list[Pause]:
+        """List the pauses in force."""
+        ...
+
+    async def remember(self, key: str, value: str) -> None:
+        """Keep one small fact across restarts, e.g. that an inlet refuses raw batches."""
+        ...
+
+    async def recall(self, key: str) -> str | None:
+        """Read a fact kept by `remember`."""
+        ...
+
+    def stats(self) -> SpoolStats:
+        """Describe the spool now; cheap enough for every scrape."""
+        ...
+
+    def stop_appending(self) -> None:
+        """Refuse further appends with SpoolClosed; what is appended already completes."""
+        ...
+
+    async def close(self) -> None:
+        """Finish what is being written, sync the high-water mark, release the lock. Idempotent."""
+        ...
