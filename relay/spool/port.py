@@ -172,9 +172,11 @@ class Spool(Protocol):
         """
         ...
 
-    async def read(self, *, max_entries: int, max_bytes: int) -> list[Entry]:
+    async def read(self, route: str, *, max_entries: int, max_bytes: int) -> list[Entry]:
         """
-        Wait for, then take, the next entries without an outcome; replayed ones come first.
+        Wait for, then take, *route*'s next entries without an outcome; replayed ones come first.
+
+        Each route has its own place in the log, so that a paused route holds up no other.
 
         Returns at least one entry, at most *max_entries*, and stops before *max_bytes* of bodies
         unless the first alone is larger. Returns an empty list once the spool is closing.
