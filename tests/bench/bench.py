@@ -1,0 +1,254 @@
+"""
+``make bench``: what the relay costs, as ratios to a bare application, in interleaved rounds.
+
+CPU time is the server process's own (user + system, from /proc), so neither the load generator
+nor the stub inlet counts. Every figure is a median over the rounds with its spread.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import os
+import signal
+import socket
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.request
+from collections import defaultdict
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from load import request
+
+from relay.clock import SystemClock
+from relay.config import SpoolConfig
+from relay.envelope import Envelope
+from relay.metrics import Metrics
+from relay.spool.local import LocalSpool
+
+HERE = Path(__file__).parent
+TICKS = os.sysconf("SC_CLK_TCK")
+Figures = dict[str, list[float]]
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def cpu_s(pid: int) -> float:
+    """User and system time of one process, in seconds."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / TICKS
+
+
+def rss_mib(pid: int) -> float:
+    for line in Path(f"/proc/{pid}/status").read_text().splitlines():
+        if line.startswith("VmRSS:"):
+            return int(line.split()[1]) / 1024
+    return 0.0
+
+
+@contextmanager
+def process(*command: str, port: int, env: dict[str, str] | None = None) -> Iterator[int]:
+    child = subprocess.Popen(command, env={**os.environ, **(env or {})})
+    try:
+        wait_for(port, child)
+        yield child.pid
+    finally:
+        child.send_signal(signal.SIGTERM)
+        try:
+            child.wait(35)
+        except subprocess.TimeoutExpired:
+            child.kill()
+
+
+def wait_for(port: int, child: subprocess.Popen[bytes]) -> None:
+    deadline_s = time.monotonic() + 20
+    while time.monotonic() < deadline_s:
+        if child.poll() is not None:
+            raise SystemExit(f"the server ended with {child.returncode} before it listened")
+        with socket.socket() as probe:
+            if probe.connect_ex(("127.0.0.1", port)) == 0:
+                return
+        time.sleep(0.05)
+    raise SystemExit(f"nothing listens on port {port}")
+
+
+def load(port: int, **options: object) -> dict[str, float]:
+    arguments = [f"--{name}={value}" for name, value in options.items()]
+    answer = subprocess.run(
+        [sys.executable, str(HERE / "load.py"), "--port", str(port), *arguments],
+        check=True,
+        capture_output=True,
+        env={**os.environ, "PYTHONPATH": str(HERE.parent.parent)},
+    )
+    return dict(json.loads(answer.stdout))
+
+
+def relay_config(folder: Path, port: int, admin: int, inlet: int, mode: str = "batch") -> Path:
+    path = folder / f"relay-{mode}.toml"
+    path.write_text(
+        f"""
+[server]
+listen = "127.0.0.1:{port}"
+admin_listen = "127.0.0.1:{admin}"
+lame_duck = "0s"
+[spool]
+path = "{folder / "spool"}"
+[log]
+level = "warning"
+[routes.bench]
+signing_keys = ["env:BENCH_KEY"]
+[routes.bench.inlet]
+url = "http://127.0.0.1:{inlet}/collection/abc"
+flow_id = "flow"
+mode = "{mode}"
+"""
+    )
+    return path
+
+
+def pending(admin: int) -> float:
+    with urllib.request.urlopen(f"http://127.0.0.1:{admin}/metrics", timeout=10) as answer:
+        for line in answer.read().decode().splitlines():
+            if line.startswith("relay_spool_pending"):
+                return float(line.split()[-1])
+    raise SystemExit("/metrics has no relay_spool_pending")
+
+
+def wait_drained(admin: int, limit_s: float = 120) -> None:
+    deadline_s = time.monotonic() + limit_s
+    while pending(admin) > 0:
+        if time.monotonic() > deadline_s:
+            raise SystemExit(f"{pending(admin):.0f} events still pending after {limit_s} s")
+        time.sleep(0.02)
+
+
+def measure(kind: str, pid: int, port: int, args: argparse.Namespace, figures: Figures) -> None:
+    """One round against one server: 64 connections, one connection, half rate."""
+    prefix = os.urandom(4).hex()
+    load(port, events=500, connections=8, prefix="w" + prefix)
+    before_s = cpu_s(pid)
+    full = load(port, events=args.events, connections=64, prefix="a" + prefix)
+    if kind == "everything":
+        wait_drained(args.admin)
+    figures[f"{kind} cpu_us"].append((cpu_s(pid) - before_s) / args.events * 1e6)
+    figures[f"{kind} events_per_s"].append(full["per_s"])
+    figures[f"{kind} p50_ms_64"].append(full["p50_ms"])
+    figures[f"{kind} p99_ms_64"].append(full["p99_ms"])
+    one = load(port, events=args.events // 10, connections=1, prefix="b" + prefix)
+    figures[f"{kind} p50_ms_1"].append(one["p50_ms"])
+    figures[f"{kind} p99_ms_1"].append(one["p99_ms"])
+    if kind != "bare":
+        half_rate = full["per_s"] / 2
+        half = load(port, events=args.events // 2, rate=half_rate, prefix="c" + prefix)
+        figures[f"{kind} p99_ms_half_rate"].append(half["p99_ms"])
+    figures[f"{kind} rss_mib"].append(rss_mib(pid))
+
+
+def one_round(args: argparse.Namespace, figures: Figures) -> None:
+    """Bare, append and everything, one after the other, each in a fresh process and folder."""
+    servers = str(HERE / "servers.py")
+    with tempfile.TemporaryDirectory(prefix="relay-bench-") as name:
+        folder = Path(name)
+        port = free_port()
+        with process(sys.executable, servers, "bare", str(port), port=port) as pid:
+            measure("bare", pid, port, args, figures)
+        port = free_port()
+        spool = str(folder / "append")
+        with process(sys.executable, servers, "append", str(port), spool, port=port) as pid:
+            measure("append", pid, port, args, figures)
+        stub, port, args.admin = free_port(), free_port(), free_port()
+        config = relay_config(folder, port, args.admin, stub)
+        with (
+            process(sys.executable, servers, "stub", str(stub), port=stub),
+            process(*relay_command(config), port=port, env={"BENCH_KEY": "bench-key"}) as pid,
+        ):
+            measure("everything", pid, port, args, figures)
+
+
+def relay_command(config: Path) -> tuple[str, ...]:
+    return (sys.executable, "-m", "relay", "serve", "--config", str(config))
+
+
+async def fill(folder: Path, events: int) -> None:
+    """Append *events* to a spool that nobody reads yet."""
+    spool = await LocalSpool.open(
+        SpoolConfig(path=str(folder)), metrics=Metrics(), clock=SystemClock()
+    )
+    step = 2000
+    for start in range(0, events, step):
+        await spool.append(
+            [
+                Envelope(
+                    "bench",
+                    time.time(),
+                    (("content-type", "application/json"),),
+                    request(number, prefix="01DRAIN1", host="h").partition(b"\r\n\r\n")[2],
+                )
+                for number in range(start, min(start + step, events))
+            ]
+        )
+    await spool.close()
+
+
+def drain(args: argparse.Namespace, figures: Figures, *, mode: str, events: int) -> None:
+    """Start a relay on a backlog of *events* and time it until nothing is pending."""
+    with tempfile.TemporaryDirectory(prefix="relay-bench-") as name:
+        folder = Path(name)
+        asyncio.run(fill(folder / "spool", events))
+        stub, port, admin = free_port(), free_port(), free_port()
+        config = relay_config(folder, port, admin, stub, mode)
+        servers = str(HERE / "servers.py")
+        with (
+            process(sys.executable, servers, "stub", str(stub), port=stub),
+            process(*relay_command(config), port=admin, env={"BENCH_KEY": "bench-key"}) as pid,
+        ):
+            first, started_s, cpu_before_s = pending(admin), time.monotonic(), cpu_s(pid)
+            wait_drained(admin)
+            elapsed_s = time.monotonic() - started_s
+            figures[f"drain {mode} events_per_s"].append(first / elapsed_s)
+            figures[f"drain {mode} cpu_us"].append((cpu_s(pid) - cpu_before_s) / first * 1e6)
+
+
+def report(figures: Figures) -> None:
+    print(f"{'figure':34} {'median':>10} {'min':>10} {'max':>10}  rounds")
+    for name, values in figures.items():
+        middle = statistics.median(values)
+        print(f"{name:34} {middle:10.2f} {min(values):10.2f} {max(values):10.2f}  {len(values)}")
+    base = figures["bare cpu_us"]
+    for kind, aim in (("append", 1.7), ("everything", 2.1)):
+        ratios = [cost / bare for cost, bare in zip(figures[f"{kind} cpu_us"], base, strict=True)]
+        middle = statistics.median(ratios)
+        print(
+            f"CPU ratio {kind} / bare: {middle:.2f} ({min(ratios):.2f}-{max(ratios):.2f}), "
+            f"aim {aim}: {'met' if middle <= aim else 'NOT met'}"
+        )
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--events", type=int, default=20_000)
+    parser.add_argument("--backlog", type=int, default=200_000)
+    parser.add_argument("--single", type=int, default=5_000)
+    args = parser.parse_args()
+    figures: Figures = defaultdict(list)
+    for number in range(args.rounds):
+        print(f"round {number + 1} of {args.rounds}", file=sys.stderr)
+        one_round(args, figures)
+        drain(args, figures, mode="batch", events=args.backlog)
+        drain(args, figures, mode="single", events=args.single)
+    report(figures)
+
+
+if __name__ == "__main__":
+    main()
