@@ -66,7 +66,7 @@ class _Section(BaseModel):
 class ServerConfig(_Section):
     """``[server]``: the two listeners and what they put up with."""
 
-    listen: str = Field("0.0.0.0:8080", description="Where Customer.io posts to.")  # noqa: S104
+    listen: str = Field("0.0.0.0:8080", description="Where Customer.io posts to.")
     admin_listen: str = Field(
         "127.0.0.1:9090", description="Health, metrics and control; keep it private."
     )

@@ -50,7 +50,7 @@ class SpoolError(RelayError):
 
 
 class SpoolFull(SpoolError):
-    """Storing the envelopes would pass ``spool.max_bytes`` or the disk is full; none was stored."""
+    """Storing them would pass ``spool.max_bytes``, or the disk is full; none was stored."""
 
 
 class SpoolClosed(SpoolError):

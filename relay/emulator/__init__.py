@@ -1,0 +1,1 @@
+"""A local Adobe, stateful, that can be told to fail."""

@@ -1,0 +1,1 @@
+"""From Customer.io to the spool."""

@@ -1,0 +1,1 @@
+"""Data Prep's mapping language, evaluated locally (pure)."""

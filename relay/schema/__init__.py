@@ -1,0 +1,1 @@
+"""XDM schemas, compiled to a check (pure)."""

@@ -161,7 +161,7 @@ class Spool(Protocol):
 
     async def append(self, envelopes: Sequence[Envelope]) -> int:
         """
-        Store *envelopes* in order; return the last one's position once all would survive power loss.
+        Store *envelopes* in order; return the last position once all would survive power loss.
 
         Concurrent appends share one write and one fsync; a cancelled caller holds up nobody.
 
