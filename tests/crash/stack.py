@@ -1,0 +1,235 @@
+"""
+A whole relay and a local Adobe as real processes, a signed sender, and the accounts of both.
+
+Everything listens on loopback and ends with the test.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import httpx
+
+from relay.customerio.signature import sign
+
+KEY = "test-signing-key"
+FLOW = "d8a6f005-7eaf-4153-983e-e8574508b877"
+INLET = "9b0cb233972f3b0092992284c7353f5eead496218e8441a79b25e9421ea127f5"
+RELAY = (sys.executable, "-m", "relay")
+
+
+def free_port() -> int:
+    """A port that nobody listens on now."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+@dataclass
+class Stack:
+    """One relay, one emulator, one folder."""
+
+    folder: Path
+    lame_duck: str = "0s"
+    extra: str = ""
+    relay: subprocess.Popen[bytes] | None = None
+    emulator: subprocess.Popen[bytes] | None = None
+    port: int = field(default_factory=free_port)
+    admin: int = field(default_factory=free_port)
+    adobe: int = field(default_factory=free_port)
+
+    @property
+    def config(self) -> Path:
+        """The configuration file, written once."""
+        path = self.folder / "relay.toml"
+        if not path.exists():
+            path.write_text(
+                f"""
+[server]
+listen = "127.0.0.1:{self.port}"
+admin_listen = "127.0.0.1:{self.admin}"
+lame_duck = "{self.lame_duck}"
+drain_timeout = "5s"
+[spool]
+path = "{self.folder / "spool"}"
+[log]
+format = "json"
+[routes.test]
+signing_keys = ["env:TEST_SIGNING_KEY"]
+[routes.test.inlet]
+url = "http://127.0.0.1:{self.adobe}/collection/{INLET}"
+flow_id = "{FLOW}"
+retry_max_delay = "500ms"
+probe_interval = "200ms"
+batch_max_age = "50ms"
+{self.extra}
+"""
+            )
+        return path
+
+    @property
+    def env(self) -> dict[str, str]:
+        """What the relay's processes need of the environment."""
+        return {**os.environ, "TEST_SIGNING_KEY": KEY}
+
+    def start_emulator(self) -> None:
+        """Start the local Adobe and wait until it listens."""
+        log = (self.folder / "emulator.log").open("ab")
+        self.emulator = subprocess.Popen(
+            [*RELAY, "emulate", "--listen", f"127.0.0.1:{self.adobe}"], stdout=log, stderr=log
+        )
+        self._wait(f"http://127.0.0.1:{self.adobe}/__emulator__/received", self.emulator)
+
+    def start_relay(self, *prefix: str) -> None:
+        """Start the relay, under *prefix* if given, and wait until it is ready."""
+        log = (self.folder / "relay.log").open("ab")
+        self.relay = subprocess.Popen(
+            [*prefix, *RELAY, "serve", "--config", str(self.config)],
+            stdout=log,
+            stderr=log,
+            env=self.env,
+        )
+        self._wait(f"http://127.0.0.1:{self.admin}/readyz", self.relay)
+
+    def _wait(self, url: str, child: subprocess.Popen[bytes]) -> None:
+        deadline_s = time.monotonic() + 30
+        while time.monotonic() < deadline_s:
+            if child.poll() is not None:
+                raise AssertionError(f"process ended with {child.returncode}\n{self.logs()}")
+            try:
+                if httpx.get(url, timeout=2).status_code == 200:
+                    return
+            except httpx.HTTPError:
+                pass
+            time.sleep(0.05)
+        raise AssertionError(f"{url} did not answer\n{self.logs()}")
+
+    def logs(self) -> str:
+        """The last lines of both logs."""
+        return "\n".join(
+            path.read_text(errors="replace")[-3000:] for path in sorted(self.folder.glob("*.log"))
+        )
+
+    def kill_relay(self) -> None:
+        """End the relay as power loss would, as far as a process can."""
+        assert self.relay is not None
+        self.relay.send_signal(signal.SIGKILL)
+        self.relay.wait()
+
+    def stop(self) -> None:
+        """End both processes, politely first."""
+        for child in (self.relay, self.emulator):
+            if child is None or child.poll() is not None:
+                continue
+            child.terminate()
+            try:
+                child.wait(30)
+            except subprocess.TimeoutExpired:
+                child.kill()
+                child.wait()
+
+    def faults(self, *faults: dict[str, Any]) -> None:
+        """Tell the emulator to misbehave; none: to behave."""
+        url = f"http://127.0.0.1:{self.adobe}/__emulator__/faults"
+        httpx.delete(url, timeout=10).raise_for_status()
+        for fault in faults:
+            httpx.post(url, json=fault, timeout=10).raise_for_status()
+
+    def received(self) -> dict[str, int]:
+        """How often the emulator took each event id."""
+        answer = httpx.get(
+            f"http://127.0.0.1:{self.adobe}/__emulator__/received",
+            params={"ids": "true"},
+            timeout=30,
+        )
+        return dict(answer.json()["ids"])
+
+    def command(self, *words: str) -> tuple[int, Any]:
+        """Run a relay command with --json; its exit code and parsed output."""
+        done = subprocess.run(
+            [*RELAY, *words, "--config", str(self.config), "--json"],
+            capture_output=True,
+            env=self.env,
+            timeout=60,
+            check=False,
+        )
+        assert done.stdout.strip(), done.stderr.decode()
+        return done.returncode, json.loads(done.stdout)
+
+    def wait_settled(self, limit_s: float = 60) -> dict[str, Any]:
+        """Wait until nothing is pending; the account of `relay audit`."""
+        deadline_s = time.monotonic() + limit_s
+        while True:
+            code, account = self.command("audit")
+            assert code == 0, account
+            if account["pending"] == 0:
+                return dict(account)
+            assert time.monotonic() < deadline_s, f"still pending: {account}\n{self.logs()}"
+            time.sleep(0.2)
+
+
+class Sender:
+    """Customer.io as far as it matters here: signed, keep-alive, repeats what was not answered."""
+
+    def __init__(self, port: int, *, prefix: str) -> None:
+        self.url = f"http://127.0.0.1:{port}/webhooks/customerio"
+        self.prefix = prefix
+        self.acked: set[str] = set()
+        self.refused = 0
+        self.attempts = 0
+        self._number = 0
+        self.stopped = asyncio.Event()
+
+    def _body(self) -> tuple[str, bytes]:
+        self._number += 1
+        event_id = f"{self.prefix}{self._number:010d}"
+        event = {
+            "event_id": event_id,
+            "object_type": "email",
+            "metric": "delivered",
+            "timestamp": int(time.time()),
+            "data": {"identifiers": {"id": "42", "email": "test@example.com", "cio_id": "d9c1"}},
+        }
+        return event_id, json.dumps(event).encode()
+
+    async def run(self, *, connections: int, per_s: float) -> None:
+        """Send until `stopped`; each connection repeats an event until it is answered 2xx."""
+        pause_s = connections / per_s
+        async with asyncio.TaskGroup() as group:
+            for _ in range(connections):
+                group.create_task(self._one(pause_s))
+
+    async def _one(self, pause_s: float) -> None:
+        async with httpx.AsyncClient(timeout=4) as client:
+            while not self.stopped.is_set():
+                event_id, body = self._body()
+                await self._until_acked(client, event_id, body)
+                await asyncio.sleep(pause_s)
+
+    async def _until_acked(self, client: httpx.AsyncClient, event_id: str, body: bytes) -> None:
+        while True:
+            stamp = str(int(time.time()))
+            headers = {"x-cio-timestamp": stamp, "x-cio-signature": sign(KEY, stamp, body)}
+            self.attempts += 1
+            try:
+                answer = await client.post(self.url, content=body, headers=headers)
+            except httpx.HTTPError:
+                self.refused += 1
+            else:
+                if answer.status_code == 200:
+                    self.acked.add(event_id)
+                    return
+                self.refused += 1
+            if self.stopped.is_set():
+                return
+            await asyncio.sleep(0.1)
