@@ -1,5 +1,5 @@
 # demo, test, check, bench, prove, image: the same here, on a laptop and in CI.
-PYTHON ?= python3.11
+PYTHON ?= $(shell command -v python3.11 || command -v python3)
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
@@ -16,7 +16,7 @@ demo: $(READY)
 	$(BIN)/relay demo --events 2000
 
 test: $(READY)
-	$(BIN)/python -m pytest -m "not prove"
+	$(BIN)/python -m pytest -m "not prove" -n auto
 
 check: $(READY)
 	$(BIN)/ruff format --check .
@@ -27,3 +27,26 @@ check: $(READY)
 format: $(READY)
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
+
+# Minutes of faults and kills; `make test` runs a short form of each.
+prove: $(READY)
+	$(BIN)/python -m pytest -m prove --timeout 1800
+
+# CPU time per event beside a bare application, interleaved; see tests/bench/bench.py.
+bench: $(READY)
+	$(BIN)/python tests/bench/bench.py
+
+IMAGE ?= customerio-aep-relay
+BASE_IMAGE ?= python:3.11-slim-bookworm
+image:
+	docker build --build-arg BASE_IMAGE=$(BASE_IMAGE) -t $(IMAGE) .
+
+# Versions and hashes only: where to download from is the machine's own matter.
+COMPILE := $(BIN)/pip-compile --quiet --generate-hashes --strip-extras --allow-unsafe --no-header \
+	--no-annotate --no-emit-index-url --no-emit-trusted-host --no-emit-find-links
+lock: $(READY)
+	$(COMPILE) --output-file requirements.txt pyproject.toml
+	$(COMPILE) --extra dev --output-file requirements-dev.txt pyproject.toml
+
+clean:
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache build dist
