@@ -16,6 +16,8 @@ Every error the relay raises.
     │   └── EvaluationError
     ├── SchemaError
     ├── AuthError
+    ├── AdobeError
+    ├── ProvisionError
     └── ControlError
 
 A refused event is not an error: it is a value (`relay.outcome`). Errors are for I/O, for bugs, and
@@ -112,6 +114,40 @@ class AuthError(RelayError):
     def __init__(self, message: str, *, hint: str = "", permanent: bool = False) -> None:
         super().__init__(message, hint=hint)
         self.permanent = permanent
+
+
+class AdobeError(RelayError):
+    """
+    Adobe, or Customer.io's App API, refused a call or could not be reached.
+
+    *status* is 0 when there was no answer. *fault* is ``"request"`` (what we sent),
+    ``"credentials"``, ``"conflict"`` (somebody else changed it) or ``"adobe"``; *is_temporary* says
+    that the same call may work later; *is_ambiguous* that it may have been carried out.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        hint: str = "",
+        status: int = 0,
+        code: str = "",
+        request_id: str = "",
+        fault: str = "adobe",
+        is_temporary: bool = False,
+        is_ambiguous: bool = False,
+    ) -> None:
+        super().__init__(message, hint=hint)
+        self.status = status
+        self.code = code
+        self.request_id = request_id
+        self.fault = fault
+        self.is_temporary = is_temporary
+        self.is_ambiguous = is_ambiguous
+
+
+class ProvisionError(RelayError):
+    """The set-up at Adobe cannot be brought to what the configuration asks for."""
 
 
 class ControlError(RelayError):
