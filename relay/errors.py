@@ -121,11 +121,11 @@ class AdobeError(RelayError):
     Adobe, or Customer.io's App API, refused a call or could not be reached.
 
     *status* is 0 when there was no answer. *fault* is ``"request"`` (what we sent),
-    ``"credentials"``, ``"conflict"`` (somebody else changed it) or ``"adobe"``; *is_temporary* says
-    that the same call may work later; *is_ambiguous* that it may have been carried out.
+    ``"credentials"``, ``"conflict"`` (somebody else changed it) or ``"adobe"``; *is_temporary*
+    says that the same call may work later; *is_ambiguous* that it may have been carried out.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - one fact of the answer each
         self,
         message: str,
         *,
