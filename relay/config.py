@@ -164,6 +164,16 @@ class FilterConfig(_Section):
     metric_deny: tuple[str, ...] = Field((), description="Never these.")
 
 
+class ProvisionConfig(_Section):
+    """``[routes.NAME.provision]``: what `relay provision` makes at Adobe for the route."""
+
+    name: str = Field("Customer.io", description="The name of every resource it makes.")
+    description: str = Field(
+        "Reporting webhooks of Customer.io", description="Stands before the route's mark."
+    )
+    schema_id: str = Field("", description="An existing schema's $id; empty: one is made.")
+
+
 class RouteConfig(_Section):
     """``[routes.NAME]``: one Customer.io workspace to one flow."""
 
@@ -191,6 +201,9 @@ class RouteConfig(_Section):
     )
     filter: FilterConfig = Field(FilterConfig(), description="What is not sent on.")
     inlet: InletConfig
+    provision: ProvisionConfig = Field(
+        ProvisionConfig(), description="What `relay provision` makes at Adobe."
+    )
 
 
 class AdobeConfig(_Section):
@@ -203,6 +216,28 @@ class AdobeConfig(_Section):
         "openid,AdobeID,read_organizations,additional_info.projectedProductContext,session",
         description="As the credential in the developer console lists them.",
     )
+    platform_url: str = Field(
+        "https://platform.adobe.io", description="The gateway of the control APIs."
+    )
+    org_id: str = Field("", description="The organisation, as in 1234ABCD@AdobeOrg.")
+    sandbox: str = Field("prod", description="The sandbox, lower case.")
+    settling_time: Seconds = Field(
+        "5m", description="What Adobe asks to wait after a flow is made or changed."
+    )
+    state_path: str = Field(
+        "var/provision", description="Where ids are remembered; may be deleted, can be rebuilt."
+    )
+    monitor_interval: Seconds = Field(
+        "0s", description="How often flow runs are read and exported as metrics; 0: never."
+    )
+
+
+class CustomerioConfig(_Section):
+    """``[customerio]``: the App API that registers the reporting webhook."""
+
+    region: Literal["us", "eu"] = Field("us", description="Where the workspace lives.")
+    api_url: str = Field("", description="Another address of the App API; empty: by region.")
+    app_api_key: SecretStr = Field(SecretStr(""), description="An App API key of the workspace.")
 
 
 class LogConfig(_Section):
@@ -222,5 +257,6 @@ class Config(_Section):
     server: ServerConfig = ServerConfig()
     spool: SpoolConfig = SpoolConfig()
     adobe: AdobeConfig = AdobeConfig()
+    customerio: CustomerioConfig = CustomerioConfig()
     log: LogConfig = LogConfig()
     routes: dict[str, RouteConfig]
