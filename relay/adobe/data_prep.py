@@ -7,12 +7,14 @@ Source:
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
 from typing import Any
 
 from relay.adobe.http import AdobeHttp
 
 Item = dict[str, Any]
 _ROOT = "/data/foundation/conversion"
+_PAGE = 100
 
 
 class DataPrep:
@@ -38,6 +40,22 @@ class DataPrep:
         )
         found: Item = answer.body
         return found
+
+    async def all(self) -> AsyncIterator[Item]:
+        """Iterate over every mapping set."""
+        start = 0
+        while True:
+            answer = await self._http.call(
+                "GET",
+                f"{_ROOT}/mappingSets",
+                doing="list the mapping sets",
+                params={"limit": _PAGE, "start": start},
+            )
+            for item in answer.body["data"]:
+                yield item
+            if len(answer.body["data"]) < _PAGE:
+                return
+            start += _PAGE
 
     async def replace(self, id_: str, body: Item) -> int:
         """

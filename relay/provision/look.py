@@ -1,0 +1,252 @@
+"""
+What the set-up at Adobe is now: found by remembered ids, else by name and mark.
+
+A resource that has our name but not our mark is somebody else's: it is reported as an obstacle and
+never changed. `Ids` may be empty: everything can be found again.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from relay.adobe.catalog import Catalog
+from relay.adobe.data_prep import DataPrep
+from relay.adobe.flow_service import (
+    CUSTOMERIO_SPEC,
+    DATA_LAKE_SPEC,
+    FlowService,
+    Kind,
+)
+from relay.adobe.http import AdobeHttp
+from relay.adobe.schema_registry import SchemaRegistry
+from relay.errors import AdobeError
+from relay.provision.desired import Desired, canonical_rows
+
+Item = dict[str, Any]
+_NOT_FOUND = frozenset({404, 410})
+
+
+@dataclass(frozen=True, slots=True)
+class Adobe:
+    """The clients that the set-up needs, as one argument."""
+
+    flows: FlowService
+    schemas: SchemaRegistry
+    catalog: Catalog
+    mappings: DataPrep
+
+    @classmethod
+    def of(cls, http: AdobeHttp) -> Adobe:
+        """All of them over one caller."""
+        return cls(FlowService(http), SchemaRegistry(http), Catalog(http), DataPrep(http))
+
+
+@dataclass(slots=True)
+class Ids:
+    """The ids of one route's resources; an empty one is not known."""
+
+    field_group: str = ""
+    schema: str = ""
+    dataset: str = ""
+    mapping: str = ""
+    source: str = ""
+    target: str = ""
+    flow: str = ""
+
+
+@dataclass(slots=True)
+class Current:
+    """The resources as they are; ``None`` where there is none. *obstacles* are not ours."""
+
+    tenant: str
+    field_group: Item | None = None
+    schema: Item | None = None
+    dataset: Item | None = None
+    mapping: Item | None = None
+    source: Item | None = None
+    target: Item | None = None
+    flow: Item | None = None
+    obstacles: list[str] = field(default_factory=list)
+
+    @property
+    def schema_id(self) -> str:
+        """The schema's ``$id``, empty without one."""
+        return str(self.schema["$id"]) if self.schema else ""
+
+    def id_of(self, kind: str) -> str:
+        """The id of one resource by its field's name, empty without one."""
+        item = getattr(self, kind)
+        return str(item.get("$id") or item.get("id")) if item else ""
+
+    def ids(self) -> Ids:
+        """All ids."""
+        return Ids(**{name: self.id_of(name) for name in Ids.__dataclass_fields__})
+
+
+async def look(adobe: Adobe, desired: Desired, known: Ids) -> Current:
+    """
+    Read every resource of *desired*'s route.
+
+    Raises:
+        AdobeError: a call was refused; a resource that is not there is not an error.
+    """
+    current = Current(tenant=await adobe.schemas.tenant())
+    current.flow = await _flow_item(adobe, desired, known.flow, "flows", current)
+    sources, targets = _connections_of(current.flow)
+    current.source = await _flow_item(
+        adobe, desired, sources or known.source, "sourceConnections", current
+    )
+    current.target = await _flow_item(
+        adobe, desired, targets or known.target, "targetConnections", current
+    )
+    await _look_at_schema(adobe, desired, known, current)
+    current.dataset = await find_dataset(adobe, desired, known.dataset, current.obstacles)
+    current.mapping = await _find_mapping(adobe, desired, known, current)
+    return current
+
+
+def oldest(items: list[Item]) -> Item | None:
+    """Pick the one that two concurrent runs agree on: made first, then the smaller id."""
+    return min(
+        items,
+        key=lambda item: (
+            item.get("createdAt") or item.get("created") or 0,
+            str(item.get("$id") or item.get("id")),
+        ),
+        default=None,
+    )
+
+
+async def find_dataset(
+    adobe: Adobe, desired: Desired, known: str, obstacles: list[str]
+) -> Item | None:
+    """Find the route's data set by id, else by name and tag."""
+    if known and (found := await present(adobe.catalog.dataset(known))):
+        return found
+    named = [item async for item in adobe.catalog.datasets(name=desired.name)]
+    named = [item for item in named if item.get("name") == desired.name]
+    ours = [
+        item for item in named if desired.route in (item.get("tags") or {}).get("relay_route", ())
+    ]
+    if named and not ours:
+        obstacles.append(_obstacle("a dataset", desired, named[0]["id"]))
+    return oldest(ours)
+
+
+async def find_named(adobe: Adobe, desired: Desired, kind: Kind) -> tuple[list[Item], list[Item]]:
+    """List Flow Service's resources of the route's name: ours, and all of them."""
+    spec = {"sourceConnections": CUSTOMERIO_SPEC, "targetConnections": DATA_LAKE_SPEC}.get(kind)
+    filters = [f"name=={desired.name}"] if kind == "flows" else [f"connectionSpec.id=={spec}"]
+    found = [item async for item in adobe.flows.find(kind, *filters)]
+    named = [item for item in found if item.get("name") == desired.name]
+    return [item for item in named if _is_ours(item, desired)], named
+
+
+async def present(reading: Any) -> Item | None:
+    """Await a read; ``None`` when the resource is not there (or no longer)."""
+    try:
+        found: Item = await reading
+    except AdobeError as error:
+        if error.status in _NOT_FOUND:
+            return None
+        raise
+    return found
+
+
+async def _flow_item(
+    adobe: Adobe, desired: Desired, known: str, kind: Kind, current: Current
+) -> Item | None:
+    if known and (found := await present(adobe.flows.get(kind, known))):
+        return found
+    ours, named = await find_named(adobe, desired, kind)
+    if named and not ours:
+        what = {"flows": "a flow", "sourceConnections": "a source connection"}
+        label = what.get(kind, "a target connection")
+        current.obstacles.append(_obstacle(label, desired, named[0]["id"]))
+    return oldest(ours)
+
+
+async def _look_at_schema(adobe: Adobe, desired: Desired, known: Ids, current: Current) -> None:
+    if desired.schema_id:
+        current.schema = await present(adobe.schemas.get("schemas", desired.schema_id))
+        return
+    obstacles = current.obstacles
+    current.field_group = await _titled(
+        adobe, desired, "fieldgroups", f"{desired.name} fields", known.field_group, obstacles
+    )
+    current.schema = await _titled(
+        adobe, desired, "schemas", desired.name, known.schema, obstacles
+    )
+
+
+async def _titled(
+    adobe: Adobe,
+    desired: Desired,
+    kind: Any,
+    title: str,
+    known: str,
+    obstacles: list[str],
+) -> Item | None:
+    if known and (found := await present(adobe.schemas.get(kind, known))):
+        return found
+    async for item in adobe.schemas.find(kind, title=title):
+        if item.get("title") != title:
+            continue
+        found = await present(adobe.schemas.get(kind, item["$id"]))
+        if found is None:
+            continue
+        if _is_ours(found, desired):
+            return found
+        what = "a schema" if kind == "schemas" else "a field group"
+        obstacles.append(_obstacle(what, desired, item["$id"]))
+    return None
+
+
+async def _find_mapping(
+    adobe: Adobe, desired: Desired, known: Ids, current: Current
+) -> Item | None:
+    id_, version = mapping_of(current.flow)
+    if id_:
+        return await present(adobe.mappings.get(id_, version=version))
+    if known.mapping and (found := await present(adobe.mappings.get(known.mapping))):
+        return found
+    if not current.schema_id:
+        return None
+    # Mapping sets have no name: one with the same rows for the same schema is the one.
+    wanted = canonical_rows(desired.rows(current.tenant))
+    async for item in adobe.mappings.all():
+        if schema_of_mapping(item) == current.schema_id and (
+            canonical_rows(item.get("mappings") or []) == wanted
+        ):
+            return item
+    return None
+
+
+def schema_of_mapping(item: Item) -> str:
+    """The schema's id that a mapping set fills, in either form of the document."""
+    reference = (item.get("outputSchema") or {}).get("schemaRef") or item.get("xdmSchema") or {}
+    return str(reference.get("id", "")) if isinstance(reference, dict) else str(reference)
+
+
+def mapping_of(flow: Item | None) -> tuple[str, int | None]:
+    """The mapping set and version that a flow uses; Adobe gives the version as number or text."""
+    for step in (flow or {}).get("transformations") or []:
+        params = step.get("params") or {}
+        if params.get("mappingId"):
+            return str(params["mappingId"]), int(params.get("mappingVersion", 0))
+    return "", None
+
+
+def _connections_of(flow: Item | None) -> tuple[str, str]:
+    sources = (flow or {}).get("sourceConnectionIds") or [""]
+    targets = (flow or {}).get("targetConnectionIds") or [""]
+    return str(sources[0]), str(targets[0])
+
+
+def _is_ours(item: Item, desired: Desired) -> bool:
+    return str(item.get("description", "")).endswith(desired.mark)
+
+
+def _obstacle(what: str, desired: Desired, id_: str) -> str:
+    return f"{what} named {desired.name!r} exists ({id_}) and was not made for this route"
