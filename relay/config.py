@@ -8,7 +8,7 @@ from this table. Durations become float seconds, sizes become int bytes.
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr
 
@@ -59,6 +59,11 @@ Seconds = Annotated[float, BeforeValidator(parse_duration_s), Field(ge=0)]
 Bytes = Annotated[int, BeforeValidator(parse_size_bytes), Field(ge=0)]
 
 
+def _setting(default: Any, description: str, **constraints: Any) -> Any:
+    """A field whose default stands as a person writes it; pydantic parses it like any value."""
+    return Field(default, description=description, **constraints)
+
+
 class _Section(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", validate_default=True)
 
@@ -66,91 +71,95 @@ class _Section(BaseModel):
 class ServerConfig(_Section):
     """``[server]``: the two listeners and what they put up with."""
 
-    listen: str = Field("0.0.0.0:8080", description="Where Customer.io posts to.")
-    admin_listen: str = Field(
+    listen: str = _setting("0.0.0.0:8080", description="Where Customer.io posts to.")
+    admin_listen: str = _setting(
         "127.0.0.1:9090", description="Health, metrics and control; keep it private."
     )
-    admin_token: SecretStr = Field(
+    admin_token: SecretStr = _setting(
         SecretStr(""), description="Needed for detail and control when not on loopback."
     )
-    workers: int = Field(1, description="1 is the only value for now.")
-    lame_duck: Seconds = Field(
+    workers: int = _setting(1, description="1 is the only value for now.")
+    lame_duck: Seconds = _setting(
         "5s", description="How long requests are still taken after SIGTERM."
     )
-    drain_timeout: Seconds = Field(
+    drain_timeout: Seconds = _setting(
         "15s", description="How long forward may go on sending after that; the rest stays on disk."
     )
-    max_connections: int = Field(1000, description="Open connections; further ones wait.")
-    max_header_bytes: Bytes = Field("32KiB", description="Request line and headers together.")
-    header_timeout: Seconds = Field("5s", description="For the headers to arrive.")
-    body_timeout: Seconds = Field("10s", description="For the body to arrive; then 408.")
-    keep_alive: Seconds = Field(
+    max_connections: int = _setting(1000, description="Open connections; further ones wait.")
+    max_header_bytes: Bytes = _setting("32KiB", description="Request line and headers together.")
+    header_timeout: Seconds = _setting("5s", description="For the headers to arrive.")
+    body_timeout: Seconds = _setting("10s", description="For the body to arrive; then 408.")
+    keep_alive: Seconds = _setting(
         "125s", description="Longer than the sender's own idle time, or it sees a reset."
     )
-    max_body_memory: Bytes = Field(
+    max_body_memory: Bytes = _setting(
         "16MiB", description="A larger body is spilled to disk and quarantined as too_large."
     )
-    max_body_bytes: Bytes = Field("64MiB", description="The hard cap; above it 413.")
-    max_bytes_in_flight: Bytes = Field(
+    max_body_bytes: Bytes = _setting("64MiB", description="The hard cap; above it 413.")
+    max_bytes_in_flight: Bytes = _setting(
         "256MiB", description="All bodies being received; above it 503."
     )
-    append_timeout: Seconds = Field("3s", description="Without a commit for so long: 503.")
+    append_timeout: Seconds = _setting("3s", description="Without a commit for so long: 503.")
 
 
 class SpoolConfig(_Section):
     """``[spool]``: where events are kept until they have an outcome."""
 
-    backend: Literal["local"] = Field("local", description="The embedded spool.")
-    path: str = Field("var/spool", description="A folder of its own; 0700, files 0600.")
-    max_bytes: Bytes = Field("10GiB", description="Log, quarantine and large bodies together.")
-    segment_bytes: Bytes = Field("64MiB", description="The size of one file of the log.")
-    reserve_bytes: Bytes = Field(
+    backend: Literal["local"] = _setting("local", description="The embedded spool.")
+    path: str = _setting("var/spool", description="A folder of its own; 0700, files 0600.")
+    max_bytes: Bytes = _setting("10GiB", description="Log, quarantine and large bodies together.")
+    segment_bytes: Bytes = _setting("64MiB", description="The size of one file of the log.")
+    reserve_bytes: Bytes = _setting(
         "8MiB", description="Preallocated; released so that settling works on a full disk."
     )
-    retention: Seconds = Field(
+    retention: Seconds = _setting(
         "3d", description="Settled events stay so long for inspection and replay."
     )
-    dedupe_window: Seconds = Field("8d", description="Customer.io retries for seven days.")
-    dedupe_max_bytes: Bytes = Field("4GiB", description="The window's other end.")
+    dedupe_window: Seconds = _setting("8d", description="Customer.io retries for seven days.")
+    dedupe_max_bytes: Bytes = _setting("4GiB", description="The window's other end.")
 
 
 class InletConfig(_Section):
     """``[routes.NAME.inlet]``: where and how events are sent."""
 
     url: str = Field(description="The inlet URL as Flow Service returns it.")
-    flow_id: str = Field("", description="Sent as x-adobe-flow-id unless the URL has it.")
-    format: Literal["raw", "xdm"] = Field("raw", description="Events as they came, or mapped.")
-    mode: Literal["auto", "batch", "single"] = Field(
+    flow_id: str = _setting("", description="Sent as x-adobe-flow-id unless the URL has it.")
+    format: Literal["raw", "xdm"] = _setting("raw", description="Events as they came, or mapped.")
+    mode: Literal["auto", "batch", "single"] = _setting(
         "auto", description="Batches, one by one, or find out and remember."
     )
-    auth: Literal["none", "oauth", "hmac"] = Field("none", description="What the inlet asks for.")
-    hmac_secret: SecretStr = Field(SecretStr(""), description='For auth = "hmac".')
-    ordering: Literal["none", "strict"] = Field(
+    auth: Literal["none", "oauth", "hmac"] = _setting(
+        "none", description="What the inlet asks for."
+    )
+    hmac_secret: SecretStr = _setting(SecretStr(""), description='For auth = "hmac".')
+    ordering: Literal["none", "strict"] = _setting(
         "none", description="strict: one request in flight, retried before the next."
     )
-    batch_max_records: int = Field(500, ge=1, description="A batch closes at so many records,")
-    batch_max_bytes: Bytes = Field(
+    batch_max_records: int = _setting(500, ge=1, description="A batch closes at so many records,")
+    batch_max_bytes: Bytes = _setting(
         950_000, description="so many bytes with its wrapper (under 1,000,000),"
     )
-    batch_max_age: Seconds = Field("250ms", description="or when its first event is so old.")
-    timeout: Seconds = Field("30s", description="For one request.")
-    max_in_flight: int = Field(16, ge=1, description="The adaptive limit never passes this.")
-    retry_max_delay: Seconds = Field("5s", description="The longest pause between two attempts.")
-    probe_interval: Seconds = Field("2s", description="Between two probes while paused.")
-    max_age: Seconds = Field(
+    batch_max_age: Seconds = _setting("250ms", description="or when its first event is so old.")
+    timeout: Seconds = _setting("30s", description="For one request.")
+    max_in_flight: int = _setting(16, ge=1, description="The adaptive limit never passes this.")
+    retry_max_delay: Seconds = _setting(
+        "5s", description="The longest pause between two attempts."
+    )
+    probe_interval: Seconds = _setting("2s", description="Between two probes while paused.")
+    max_age: Seconds = _setting(
         "0s", description="Give up after so long and quarantine as expired; 0s: never."
     )
-    not_before: str = Field(
+    not_before: str = _setting(
         "", description="RFC 3339; set by provisioning after a flow is made or changed."
     )
-    schema_id: str = Field("", description='For format = "xdm": the schema\'s $id.')
-    schema_content_type: str = Field(
+    schema_id: str = _setting("", description='For format = "xdm": the schema\'s $id.')
+    schema_content_type: str = _setting(
         "application/vnd.adobe.xed-full+json;version=1",
         description='For format = "xdm": the schema version in Adobe\'s spelling.',
     )
-    dataset_id: str = Field("", description='For format = "xdm".')
-    ims_org_id: str = Field("", description='For format = "xdm".')
-    strip_content: bool = Field(
+    dataset_id: str = _setting("", description='For format = "xdm".')
+    ims_org_id: str = _setting("", description='For format = "xdm".')
+    strip_content: bool = _setting(
         True, description="Cut data.content and data.headers out unless the mapping reads them."
     )
 
@@ -158,50 +167,50 @@ class InletConfig(_Section):
 class FilterConfig(_Section):
     """``[routes.NAME.filter]``: what is not sent on; an empty list does not restrict."""
 
-    object_type_allow: tuple[str, ...] = Field((), description="Only these object types.")
-    object_type_deny: tuple[str, ...] = Field((), description="Never these.")
-    metric_allow: tuple[str, ...] = Field((), description="Only these metrics.")
-    metric_deny: tuple[str, ...] = Field((), description="Never these.")
+    object_type_allow: tuple[str, ...] = _setting((), description="Only these object types.")
+    object_type_deny: tuple[str, ...] = _setting((), description="Never these.")
+    metric_allow: tuple[str, ...] = _setting((), description="Only these metrics.")
+    metric_deny: tuple[str, ...] = _setting((), description="Never these.")
 
 
 class ProvisionConfig(_Section):
     """``[routes.NAME.provision]``: what `relay provision` makes at Adobe for the route."""
 
-    name: str = Field("Customer.io", description="The name of every resource it makes.")
-    description: str = Field(
+    name: str = _setting("Customer.io", description="The name of every resource it makes.")
+    description: str = _setting(
         "Reporting webhooks of Customer.io", description="Stands before the route's mark."
     )
-    schema_id: str = Field("", description="An existing schema's $id; empty: one is made.")
+    schema_id: str = _setting("", description="An existing schema's $id; empty: one is made.")
 
 
 class RouteConfig(_Section):
     """``[routes.NAME]``: one Customer.io workspace to one flow."""
 
-    path: str = Field(
+    path: str = _setting(
         "/webhooks/customerio", description="Matched exactly; ends with or without /."
     )
     signing_keys: tuple[SecretStr, ...] = Field(
         description='Customer.io\'s signing keys, e.g. ["env:CUSTOMERIO_SIGNING_KEY"].'
     )
-    on_bad_signature: Literal[401, 503] = Field(
+    on_bad_signature: Literal[401, 503] = _setting(
         401, description="503: a key mended in time recovers without the sender's hour."
     )
-    signature_max_age: Seconds = Field(
+    signature_max_age: Seconds = _setting(
         "0s", description="Refuse older x-cio-timestamps; 0s: off, retries may be days old."
     )
-    mapping: str = Field("", description="The Data Prep mapping set; empty: the shipped one.")
-    schema_file: str = Field(
+    mapping: str = _setting("", description="The Data Prep mapping set; empty: the shipped one.")
+    schema_file: str = _setting(
         "", alias="schema", description="The XDM schema document; empty: the shipped one."
     )
-    on_invalid: Literal["quarantine", "forward"] = Field(
+    on_invalid: Literal["quarantine", "forward"] = _setting(
         "quarantine", description="What happens to an event that Adobe would refuse."
     )
-    on_missing_source: Literal["lenient", "strict"] = Field(
+    on_missing_source: Literal["lenient", "strict"] = _setting(
         "lenient", description="A missing source attribute: no value and a warning, or a refusal."
     )
-    filter: FilterConfig = Field(FilterConfig(), description="What is not sent on.")
+    filter: FilterConfig = _setting(FilterConfig(), description="What is not sent on.")
     inlet: InletConfig
-    provision: ProvisionConfig = Field(
+    provision: ProvisionConfig = _setting(
         ProvisionConfig(), description="What `relay provision` makes at Adobe."
     )
 
@@ -209,25 +218,25 @@ class RouteConfig(_Section):
 class AdobeConfig(_Section):
     """``[adobe]``: credentials for authenticated inlets and the set-up."""
 
-    ims_url: str = Field("https://ims-na1.adobelogin.com", description="The identity service.")
-    client_id: SecretStr = Field(SecretStr(""), description="OAuth server-to-server.")
-    client_secret: SecretStr = Field(SecretStr(""), description="OAuth server-to-server.")
-    scopes: str = Field(
+    ims_url: str = _setting("https://ims-na1.adobelogin.com", description="The identity service.")
+    client_id: SecretStr = _setting(SecretStr(""), description="OAuth server-to-server.")
+    client_secret: SecretStr = _setting(SecretStr(""), description="OAuth server-to-server.")
+    scopes: str = _setting(
         "openid,AdobeID,read_organizations,additional_info.projectedProductContext,session",
         description="As the credential in the developer console lists them.",
     )
-    platform_url: str = Field(
+    platform_url: str = _setting(
         "https://platform.adobe.io", description="The gateway of the control APIs."
     )
-    org_id: str = Field("", description="The organisation, as in 1234ABCD@AdobeOrg.")
-    sandbox: str = Field("prod", description="The sandbox, lower case.")
-    settling_time: Seconds = Field(
+    org_id: str = _setting("", description="The organisation, as in 1234ABCD@AdobeOrg.")
+    sandbox: str = _setting("prod", description="The sandbox, lower case.")
+    settling_time: Seconds = _setting(
         "5m", description="What Adobe asks to wait after a flow is made or changed."
     )
-    state_path: str = Field(
+    state_path: str = _setting(
         "var/provision", description="Where ids are remembered; may be deleted, can be rebuilt."
     )
-    monitor_interval: Seconds = Field(
+    monitor_interval: Seconds = _setting(
         "0s", description="How often flow runs are read and exported as metrics; 0: never."
     )
 
@@ -235,18 +244,20 @@ class AdobeConfig(_Section):
 class CustomerioConfig(_Section):
     """``[customerio]``: the App API that registers the reporting webhook."""
 
-    region: Literal["us", "eu"] = Field("us", description="Where the workspace lives.")
-    api_url: str = Field("", description="Another address of the App API; empty: by region.")
-    app_api_key: SecretStr = Field(SecretStr(""), description="An App API key of the workspace.")
+    region: Literal["us", "eu"] = _setting("us", description="Where the workspace lives.")
+    api_url: str = _setting("", description="Another address of the App API; empty: by region.")
+    app_api_key: SecretStr = _setting(
+        SecretStr(""), description="An App API key of the workspace."
+    )
 
 
 class LogConfig(_Section):
     """``[log]``: what is written to stderr."""
 
-    format: Literal["auto", "json", "console"] = Field(
+    format: Literal["auto", "json", "console"] = _setting(
         "auto", description="auto: console on a terminal, JSON elsewhere."
     )
-    level: Literal["debug", "info", "warning", "error"] = Field(
+    level: Literal["debug", "info", "warning", "error"] = _setting(
         "info", description="From here up."
     )
 
