@@ -1,0 +1,74 @@
+"""
+The small local file that remembers ids: one a route, optional, rebuilt by looking.
+
+State lives with Adobe; the file only saves searching and lets a set-up made by hand be adopted. It
+holds no secret. Two runs on one machine take turns by a lock on it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import fcntl
+import os
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import asdict
+from pathlib import Path
+
+import orjson
+
+from relay.errors import ProvisionError
+from relay.provision.look import Ids
+
+_WAIT_S = 0.2
+
+
+class Memory:
+    """The remembered ids of one route, in ``<folder>/<route>.json``."""
+
+    def __init__(self, folder: Path, route: str) -> None:
+        self._path = folder / f"{route}.json"
+
+    def read(self) -> Ids:
+        """
+        Read the ids; none are known when there is no file.
+
+        Raises:
+            ProvisionError: the file is not what was written.
+        """
+        try:
+            return Ids(**orjson.loads(self._path.read_bytes()))
+        except FileNotFoundError:
+            return Ids()
+        except (orjson.JSONDecodeError, TypeError) as error:
+            raise ProvisionError(
+                f"{self._path} cannot be read: {type(error).__name__}",
+                hint="delete it; everything is found again by name",
+            ) from None
+
+    def write(self, ids: Ids) -> None:
+        """Replace the file in one step."""
+        self._path.parent.mkdir(parents=True, exist_ok=True)
+        draft = self._path.with_suffix(".new")
+        draft.write_bytes(orjson.dumps(asdict(ids), option=orjson.OPT_INDENT_2))
+        draft.replace(self._path)
+
+    def forget(self) -> None:
+        """Remove the file."""
+        self._path.unlink(missing_ok=True)
+
+    @asynccontextmanager
+    async def turn(self) -> AsyncIterator[None]:
+        """Hold the route for this process; a second run waits for the first."""
+        self._path.parent.mkdir(parents=True, exist_ok=True)
+        handle = os.open(self._path.with_suffix(".lock"), os.O_CREAT | os.O_RDWR, 0o600)
+        try:
+            while True:
+                try:
+                    fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                    break
+                except BlockingIOError:
+                    await asyncio.sleep(_WAIT_S)
+            yield
+        finally:
+            os.close(handle)
