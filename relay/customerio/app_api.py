@@ -1,0 +1,138 @@
+"""
+Customer.io's App API: the reporting webhook that sends events to the relay.
+
+The API has no uniqueness: a second webhook for the same endpoint would deliver every event twice,
+so whoever creates lists first. Updates read, merge and write the whole object, because the
+documented ``PUT`` wants all of it.
+
+Source:
+    Customer.io App API, ``/v1/reporting_webhooks``; see also ``docs/assumptions.md``.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from typing import Any
+
+import httpx
+import orjson
+
+from relay.clock import Clock
+from relay.errors import AdobeError
+from relay.retry import retry_after_s
+
+Item = dict[str, Any]
+HOSTS: Mapping[str, str] = {
+    "us": "https://api.customer.io",
+    "eu": "https://api-eu.customer.io",
+}
+_ATTEMPTS = 4
+_TIMEOUT_S = 15.0
+_LONGEST_WAIT_S = 30.0
+_KEPT = ("name", "endpoint", "events", "disabled", "full_resolution", "with_content")
+_HINTS = {
+    401: "check customerio.app_api_key, and that customerio.region is the workspace's",
+    403: "the App API key lacks the scope, or this address is not on its allow-list",
+    404: "there is no such webhook in this workspace",
+}
+
+
+class AppApi:
+    """Typed calls, one method an endpoint; every method may raise `AdobeError`."""
+
+    def __init__(
+        self, client: httpx.AsyncClient, *, base_url: str, api_key: str, clock: Clock
+    ) -> None:
+        self._client = client
+        self._base_url = base_url.rstrip("/")
+        self._headers = {"authorization": f"Bearer {api_key}"}
+        self._clock = clock
+
+    async def webhooks(self) -> list[Item]:
+        """List the reporting webhooks; JavaScript ones are left out."""
+        body = await self._call("GET", "/v1/reporting_webhooks", "list the webhooks")
+        found: list[Item] = body.get("reporting_webhooks") or []
+        return [item for item in found if item.get("type", "webhook") == "webhook"]
+
+    async def webhook(self, id_: int) -> Item:
+        """Read one webhook."""
+        return await self._call("GET", f"/v1/reporting_webhooks/{id_}", "read the webhook")
+
+    async def create(self, body: Item) -> Item:
+        """Create a webhook; give it ``disabled`` until the relay has the signing key."""
+        return await self._call("POST", "/v1/reporting_webhooks", "create the webhook", body)
+
+    async def update(self, id_: int, changes: Item) -> Item:
+        """Read, merge *changes*, write all of it."""
+        current = await self.webhook(id_)
+        merged = {key: current[key] for key in _KEPT if key in current} | changes
+        path = f"/v1/reporting_webhooks/{id_}"
+        answer = await self._call("PUT", path, "change the webhook", merged)
+        return answer or await self.webhook(id_)
+
+    async def delete(self, id_: int) -> None:
+        """Delete a webhook."""
+        await self._call("DELETE", f"/v1/reporting_webhooks/{id_}", "delete the webhook")
+
+    async def addresses(self) -> list[str]:
+        """List the addresses that Customer.io sends from."""
+        body = await self._call("GET", "/v1/info/ip_addresses", "list the sender's addresses")
+        found: list[str] = body.get("ip_addresses") or []
+        return found
+
+    async def _call(self, method: str, path: str, doing: str, body: Item | None = None) -> Item:
+        attempt = 0
+        while True:
+            attempt += 1
+            answer, wait_s = await self._once(method, path, doing, body)
+            if not isinstance(answer, AdobeError):
+                return answer
+            # A creation that may have been carried out is not repeated: it would deliver twice.
+            may_repeat = answer.is_temporary and not (method == "POST" and answer.is_ambiguous)
+            if attempt >= _ATTEMPTS or not may_repeat:
+                raise answer
+            await asyncio.sleep(min(wait_s if wait_s is not None else attempt, _LONGEST_WAIT_S))
+
+    async def _once(
+        self, method: str, path: str, doing: str, body: Item | None
+    ) -> tuple[Item | AdobeError, float | None]:
+        try:
+            response = await self._client.request(
+                method,
+                self._base_url + path,
+                headers=self._headers,
+                json=body,
+                timeout=_TIMEOUT_S,
+            )
+        except httpx.TransportError as error:
+            was_sent = not isinstance(error, httpx.ConnectError | httpx.ConnectTimeout)
+            return AdobeError(
+                f"no answer from Customer.io to {doing}: {type(error).__name__}",
+                hint=f"is {self._base_url} reachable from here?",
+                is_temporary=True,
+                is_ambiguous=was_sent,
+            ), None
+        if response.is_success:
+            return (orjson.loads(response.content) if response.content else {}), None
+        wait_s = retry_after_s(response.headers.get("retry-after", ""), now_s=self._clock.wall_s())
+        status = response.status_code
+        return AdobeError(
+            f"Customer.io refused to {doing}: {status} {_detail(response)}".rstrip(),
+            hint=_HINTS.get(status, ""),
+            status=status,
+            fault="credentials" if status in {401, 403} else "request",
+            is_temporary=status == 429 or status >= 500,  # noqa: PLR2004 - as HTTP numbers them
+            is_ambiguous=status >= 500,  # noqa: PLR2004 - as HTTP numbers them
+        ), wait_s
+
+
+def _detail(response: httpx.Response) -> str:
+    """The reason, in the newer shape or the older one."""
+    try:
+        body = orjson.loads(response.content)
+        if body.get("errors"):
+            return str(body["errors"][0].get("detail", ""))
+        return str((body.get("meta") or {}).get("error", ""))
+    except (orjson.JSONDecodeError, AttributeError, TypeError, KeyError, IndexError):
+        return ""
