@@ -16,7 +16,7 @@ The path of one webhook.
       | Record, or Rejected -> quarantine
     batch           records, bytes, age                                   forward/batch.py
     limit           adaptive concurrency                                  forward/limit.py
-    inlet           POST to Adobe, item by item verdict                   forward/inlet.py, verdict.py
+    inlet           POST to Adobe, item by item verdict                   forward/inlet.py
       | Settlement  delivered, duplicate, quarantined, filtered
     spool.settle    seen ids, outcomes, cursor in one transaction         spool/state.py
 
