@@ -1,0 +1,94 @@
+"""
+The bytes that the inlet gets for one event (pure).
+
+Raw: the event as it came, perhaps without the members that hold whole messages. XDM: the mapped
+record in the envelope that Adobe documents.
+
+Source:
+    Streaming ingestion, adobe.md §1.3.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Mapping
+from decimal import Decimal
+from typing import Any
+
+import orjson
+
+from relay.config import InletConfig
+from relay.forward.decode import Decoded
+from relay.forward.splice import cut_members
+
+BULKY = ("content", "headers")  # members of data that hold whole messages
+
+Payload = Callable[[Decoded, Mapping[str, Any]], bytes]
+
+# Numbers that a double may not hold have many digits or are written with an exponent. A false
+# alarm, inside a string, only costs a second look.
+_WIDE_NUMBER = re.compile(rb"\d{16}|\d[eE]|\.\d{15}")
+_LONG_RANGE = (-(2**63), 2**64 - 1)  # what orjson reads as an integer
+
+
+class NumberChangedError(Exception):
+    """The event has a number that the mapped record would carry rounded."""
+
+
+def raw_payload(keeps_bulky: frozenset[str] | set[str]) -> Payload:
+    """Make the payload of ``format = "raw"``; *keeps_bulky* names what must not be cut."""
+    cut = tuple(name for name in BULKY if name not in keeps_bulky)
+
+    def payload(decoded: Decoded, _record: Mapping[str, Any]) -> bytes:
+        data = decoded.event.get("data")
+        if type(data) is dict and any(name in data for name in cut):
+            return cut_members(decoded.body, "data", cut)
+        return decoded.body
+
+    return payload
+
+
+def xdm_payload(inlet: InletConfig) -> Payload:
+    """
+    Make the payload of ``format = "xdm"``.
+
+    The payload function raises `NumberChangedError` for an event that it would falsify.
+    """
+    reference = {"id": inlet.schema_id, "contentType": inlet.schema_content_type}
+    header = {
+        "schemaRef": reference,
+        "imsOrgId": inlet.ims_org_id,
+        "datasetId": inlet.dataset_id,
+        "flowId": inlet.flow_id,
+    }
+    opening = b"".join(
+        (
+            b'{"header":',
+            orjson.dumps({key: value for key, value in header.items() if value}),
+            b',"body":{"xdmMeta":',
+            orjson.dumps({"schemaRef": reference}),
+            b',"xdmEntity":',
+        )
+    )
+
+    def payload(decoded: Decoded, record: Mapping[str, Any]) -> bytes:
+        if _WIDE_NUMBER.search(decoded.body) is not None:
+            json.loads(decoded.body, parse_int=_same_int, parse_float=_same_float)
+        return b"".join((opening, orjson.dumps(record), b"}}"))
+
+    return payload
+
+
+def _same_int(text: str) -> int:
+    low, high = _LONG_RANGE
+    # Twenty digits hold every number in range; longer ones are not worth converting.
+    if len(text) > 20 or not low <= int(text) <= high:  # noqa: PLR2004 - explained above
+        raise NumberChangedError
+    return 0
+
+
+def _same_float(text: str) -> float:
+    if Decimal(text) != Decimal(repr(float(text))):
+        raise NumberChangedError
+    return 0.0

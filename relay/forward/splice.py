@@ -1,0 +1,111 @@
+"""
+Cutting members out of a JSON object without encoding the rest again (pure).
+
+The bytes between the cuts stay as the sender wrote them: spacing, escapes, the spelling of
+numbers. Only bodies that were parsed before are cut, so the scanner looks for ends, not errors.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Iterator
+from typing import NamedTuple
+
+import orjson
+
+# Our own patterns over text that is known to be JSON; linear, without backtracking.
+_STRING = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*"', re.DOTALL)
+_MARK = re.compile(rb'["{}\[\]]')
+_SCALAR = re.compile(rb"[^,}\]\s]+")
+_SPACE = re.compile(rb"\s*")
+
+_QUOTE, _BACKSLASH, _COMMA, _CLOSE = ord('"'), ord("\\"), ord(","), ord("}")
+_OPENING = (ord("{"), ord("["))
+
+
+class _Member(NamedTuple):
+    """One ``"key": value`` by its byte offsets."""
+
+    key: str
+    start: int
+    value: int
+    end: int
+
+
+def cut_members(body: bytes, parent: str, names: Collection[str]) -> bytes:
+    """
+    Return *body* without the members *names* of its object member *parent*.
+
+    *body* is a valid JSON object; what is not there is not missed.
+    """
+    for member in _members(body, _after_space(body, 0)):
+        if member.key == parent and body[member.value] == _OPENING[0]:
+            members = list(_members(body, member.value))
+            return _without(body, members, names) if members else body
+    return body
+
+
+def _without(body: bytes, members: list[_Member], names: Collection[str]) -> bytes:
+    """Join what stays, each with the comma and the spacing that stood before it."""
+    parts = [body[: members[0].start]]
+    before = -1
+    for member in members:
+        if member.key not in names:
+            parts.append(body[before if len(parts) > 1 else member.start : member.end])
+        before = member.end
+    parts.append(body[members[-1].end :])
+    return b"".join(parts)
+
+
+def _members(body: bytes, brace: int) -> Iterator[_Member]:
+    """Walk the members of the object whose ``{`` is at *brace*."""
+    at = _after_space(body, brace + 1)
+    while body[at] != _CLOSE:
+        key_end = _end_of_string(body, at)
+        value = _after_space(body, _after_space(body, key_end) + 1)
+        end = _end_of_value(body, value)
+        yield _Member(_key(body[at:key_end]), at, value, end)
+        at = _after_space(body, end)
+        if body[at] == _COMMA:
+            at = _after_space(body, at + 1)
+
+
+def _key(quoted: bytes) -> str:
+    if _BACKSLASH in quoted:
+        text: str = orjson.loads(quoted)
+        return text
+    return quoted[1:-1].decode()
+
+
+def _after_space(body: bytes, at: int) -> int:
+    found = _SPACE.match(body, at)
+    assert found is not None
+    return found.end()
+
+
+def _end_of_string(body: bytes, at: int) -> int:
+    found = _STRING.match(body, at)
+    assert found is not None
+    return found.end()
+
+
+def _end_of_value(body: bytes, at: int) -> int:
+    if body[at] == _QUOTE:
+        return _end_of_string(body, at)
+    if body[at] not in _OPENING:
+        found = _SCALAR.match(body, at)
+        assert found is not None
+        return found.end()
+    depth = 0
+    while True:
+        mark = _MARK.search(body, at)
+        assert mark is not None
+        at = mark.end()
+        if mark[0] == b'"':
+            at = _end_of_string(body, mark.start())
+        elif mark[0] in b"{[":
+            depth += 1
+        else:
+            depth -= 1
+            if depth == 0:
+                return at

@@ -1,0 +1,143 @@
+"""
+What Data Prep changes by itself on the way to a field, and the copying of objects (pure).
+
+Compiled per field: `fitting` returns a function that copies a value so that it fits. What cannot
+be converted stays as it is, for the check to name.
+
+Source:
+    Data handling (dataprep-language.md §5): number to string, sixteen spellings of booleans,
+    default date formats. Text to number, number to boolean and number to date are not automatic.
+    Object copy carries the members that both sides have (§7).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+from relay.schema.dates import read_default_format, write_date, write_date_time
+from relay.schema.node import INTEGER_RANGES, Kind, Node
+
+_TRUE = frozenset({"y", "yes", "Y", "YES", "on", "ON", "true", "TRUE"})
+_FALSE = frozenset({"n", "no", "N", "NO", "off", "OFF", "false", "FALSE"})
+_DATE = re.compile(r"\d{4}-\d{2}-\d{2}")
+_DATE_TIME = re.compile(r"\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(\.\d{1,9})?(Z|[+-]\d{2}:\d{2})")
+# From here up and from here down Java writes doubles with an exponent (Double.toString).
+_JAVA_PLAIN = (1e-3, 1e7)
+
+Fit = Callable[[Any], Any]
+
+
+def fitting(node: Node | None, *, known_only: bool) -> Fit:
+    """
+    Compile the copy of a value into the field *node*; ``None`` is a field without a schema.
+
+    With *known_only* members that the schema lacks are left out, as object copy does; without it
+    they stay. Members that are null are left out: an absent member is how XDM says "no value".
+    """
+    if node is None:
+        return copied
+    match node.kind:
+        case Kind.OBJECT:
+            children = {
+                name: fitting(child, known_only=known_only)
+                for name, child in node.properties.items()
+            }
+            return partial(_object, children, known_only)
+        case Kind.MAP:
+            return partial(_map, fitting(node.element, known_only=known_only))
+        case Kind.ARRAY:
+            return partial(_array, fitting(node.element, known_only=known_only))
+        case _:
+            return _SCALARS[node.kind]
+
+
+def copied(value: Any) -> Any:
+    """Copy *value* deeply, without members that are null."""
+    if type(value) is dict:
+        return {key: copied(child) for key, child in value.items() if child is not None}
+    if type(value) is list:
+        return [copied(child) for child in value]
+    return value
+
+
+def _object(children: dict[str, Fit], known_only: bool, value: Any) -> Any:
+    if type(value) is not dict:
+        return copied(value)
+    return {
+        key: children.get(key, copied)(child)
+        for key, child in value.items()
+        if child is not None and (key in children or not known_only)
+    }
+
+
+def _map(element: Fit, value: Any) -> Any:
+    if type(value) is not dict:
+        return copied(value)
+    return {key: element(child) for key, child in value.items() if child is not None}
+
+
+def _array(element: Fit, value: Any) -> Any:
+    return [element(child) for child in value] if type(value) is list else copied(value)
+
+
+def _string(value: Any) -> Any:
+    if type(value) is str:
+        return value
+    if type(value) is int:
+        return str(value)
+    return java_double(value) if type(value) is float else copied(value)
+
+
+def java_double(value: float) -> str:
+    """Write *value* as Java's ``Double.toString`` does: ``2.5``, ``1.0E10``."""
+    low, high = _JAVA_PLAIN
+    if value == 0 or low <= abs(value) < high:
+        return format(value, "f") if "e" in repr(value) else repr(value)
+    digits, _, exponent = format(value, "e").partition("e")
+    shortest = repr(value).partition("e")[0].replace(".", "").replace("-", "").strip("0")
+    sign = "-" if digits.startswith("-") else ""
+    return f"{sign}{shortest[0]}.{shortest[1:] or '0'}E{int(exponent)}"
+
+
+def _boolean(value: Any) -> Any:
+    if type(value) is not str:
+        return copied(value)
+    if value in _TRUE:
+        return True
+    return False if value in _FALSE else value
+
+
+def _integer(value: Any) -> Any:
+    """Write whole doubles as integers; Assumed: docs/assumptions.md, "whole doubles"."""
+    if type(value) is float and value.is_integer():
+        return int(value)
+    return copied(value)
+
+
+def _date_time(value: Any) -> Any:
+    if type(value) is not str or _DATE_TIME.fullmatch(value):
+        return copied(value)
+    moment = read_default_format(value)
+    return value if moment is None else write_date_time(moment)
+
+
+def _date(value: Any) -> Any:
+    if type(value) is not str or _DATE.fullmatch(value):
+        return copied(value)
+    if _DATE_TIME.fullmatch(value):
+        return value[:10]
+    moment = read_default_format(value)
+    return value if moment is None else write_date(moment)
+
+
+_SCALARS: dict[Kind, Fit] = {
+    Kind.STRING: _string,
+    Kind.NUMBER: copied,
+    Kind.BOOLEAN: _boolean,
+    Kind.DATE: _date,
+    Kind.DATE_TIME: _date_time,
+    **dict.fromkeys(INTEGER_RANGES, _integer),
+}
