@@ -1,0 +1,131 @@
+"""
+Everything a command of the set-up needs, made from the configuration and closed in reverse order.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import httpx
+import orjson
+
+from relay.adobe.auth import OAuth
+from relay.adobe.data_access import DataAccess
+from relay.adobe.http import AdobeHttp, Observer, Tenancy
+from relay.clock import SystemClock
+from relay.config import Config, RouteConfig, shipped
+from relay.errors import ConfigError, ProvisionError
+from relay.provision.desired import Desired
+from relay.provision.look import Adobe
+from relay.provision.remember import Memory
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    """One route's set-up: the clients, what is wanted, and what is remembered."""
+
+    http: AdobeHttp
+    adobe: Adobe
+    access: DataAccess
+    desired: Desired
+    memory: Memory
+
+
+@asynccontextmanager
+async def open_session(
+    config: Config, route: str, *, observe: Observer | None = None
+) -> AsyncIterator[Session]:
+    """
+    Open the clients for *route*.
+
+    Raises:
+        ConfigError: credentials or the organisation are missing.
+        ProvisionError: there is no such route.
+    """
+    name, section = choose_route(config, route)
+    _require_credentials(config)
+    clock = SystemClock()
+    adobe = config.adobe
+    async with httpx.AsyncClient() as client:
+        token = OAuth(adobe, client, clock)
+        http = AdobeHttp(
+            client,
+            base_url=adobe.platform_url,
+            token=token.token,
+            tenancy=Tenancy(adobe.client_id.get_secret_value(), adobe.org_id, adobe.sandbox),
+            clock=clock,
+            observe=observe,
+        )
+        yield Session(
+            http=http,
+            adobe=Adobe.of(http),
+            access=DataAccess(http),
+            desired=desired_of(name, section),
+            memory=Memory(Path(adobe.state_path), name),
+        )
+
+
+def choose_route(config: Config, route: str) -> tuple[str, RouteConfig]:
+    """
+    Find the route by name; without one, the only one.
+
+    Raises:
+        ProvisionError: there is none of that name, or several to choose from.
+    """
+    names = ", ".join(sorted(config.routes))
+    if not route and len(config.routes) == 1:
+        route = next(iter(config.routes))
+    if route in config.routes:
+        return route, config.routes[route]
+    problem = f"there is no route {route!r}" if route else "there are several routes"
+    raise ProvisionError(problem, hint=f"name one with --route: {names}")
+
+
+def desired_of(name: str, route: RouteConfig) -> Desired:
+    """
+    Read what is wanted out of the route's section and the documents that it names.
+
+    Raises:
+        ConfigError: a document cannot be read.
+    """
+    return Desired(
+        route=name,
+        name=route.provision.name,
+        description=route.provision.description,
+        mapping=_document(route.mapping, "mapping.json"),
+        local_schema=_document(route.schema_file, "schema.json"),
+        schema_id=route.provision.schema_id,
+    )
+
+
+def _document(path: str, fallback: str) -> dict[str, object]:
+    place = Path(path) if path else shipped(fallback)
+    if not place.exists():
+        place = shipped(place.name)
+    try:
+        document: dict[str, object] = orjson.loads(place.read_bytes())
+    except (OSError, orjson.JSONDecodeError) as error:
+        raise ConfigError(
+            f"{path} cannot be read: {type(error).__name__}",
+            hint="it must be a JSON document; `relay check` says where it breaks",
+        ) from None
+    return document
+
+
+def _require_credentials(config: Config) -> None:
+    adobe = config.adobe
+    given = {
+        "adobe.client_id": adobe.client_id.get_secret_value(),
+        "adobe.client_secret": adobe.client_secret.get_secret_value(),
+        "adobe.org_id": adobe.org_id,
+    }
+    missing = [name for name, value in given.items() if not value]
+    if missing:
+        raise ConfigError(
+            f"the set-up needs {', '.join(missing)}",
+            hint="an OAuth server-to-server credential of Adobe's developer console has them all",
+            problems=tuple(f"{name} is missing" for name in missing),
+        )
