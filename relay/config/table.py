@@ -1,5 +1,5 @@
 """
-The settings: one TOML file, overlaid by the environment, read once into a frozen `Config`.
+The table of settings: what may stand in the file and in the environment.
 
 Every setting is a field with its default, its unit in the value (``"5s"``, ``"10GiB"``), one
 sentence and its check; ``config/relay.example.toml`` and ``docs/configuration.md`` are generated
@@ -123,7 +123,7 @@ class SpoolConfig(_Section):
 class InletConfig(_Section):
     """``[routes.NAME.inlet]``: where and how events are sent."""
 
-    url: str = Field(description="The inlet URL as Flow Service returns it.")
+    url: str = _setting("", description="The inlet URL as Flow Service returns it; needed.")
     flow_id: str = _setting("", description="Sent as x-adobe-flow-id unless the URL has it.")
     format: Literal["raw", "xdm"] = _setting("raw", description="Events as they came, or mapped.")
     mode: Literal["auto", "batch", "single"] = _setting(
@@ -210,7 +210,7 @@ class RouteConfig(_Section):
         "lenient", description="A missing source attribute: no value and a warning, or a refusal."
     )
     filter: FilterConfig = _setting(FilterConfig(), description="What is not sent on.")
-    inlet: InletConfig
+    inlet: InletConfig = _setting(InletConfig(), description="Where and how events are sent.")
     provision: ProvisionConfig = _setting(
         ProvisionConfig(), description="What `relay provision` makes at Adobe."
     )

@@ -1,0 +1,259 @@
+"""
+Reading the settings: TOML, the environment over it, secrets from where they are kept.
+
+``RELAY_SPOOL__MAX_BYTES`` sets ``spool.max_bytes``; a list is comma-separated. Variables without a
+double underscore are not settings: an orchestrator adds some of its own that start alike. A secret
+is ``env:NAME`` or ``file:PATH``; the environment is read once.
+
+Every problem is collected: unknown keys first, then what does not fit its type, then the rules.
+"""
+
+from __future__ import annotations
+
+import difflib
+import tomllib
+from collections.abc import Collection, Iterator, Mapping
+from pathlib import Path
+from types import UnionType
+from typing import Any, Literal, TypeVar, get_args, get_origin
+
+from pydantic import BaseModel, SecretStr, ValidationError
+from pydantic.fields import FieldInfo
+
+from relay.config.rules import route_problems, server_problems, shared_problems
+from relay.config.table import (
+    AdobeConfig,
+    Config,
+    CustomerioConfig,
+    LogConfig,
+    RouteConfig,
+    ServerConfig,
+    SpoolConfig,
+)
+from relay.errors import ConfigError
+
+PREFIX = "RELAY_"
+ALL_SECTIONS = ("server", "spool", "adobe", "customerio", "log", "routes")
+_SECTIONS: dict[str, type[BaseModel]] = {
+    "server": ServerConfig,
+    "spool": SpoolConfig,
+    "adobe": AdobeConfig,
+    "customerio": CustomerioConfig,
+    "log": LogConfig,
+}
+
+
+_M = TypeVar("_M", bound=BaseModel)
+
+
+class _EnvText(str):
+    """A value out of the environment, where everything is text."""
+
+    __slots__ = ()
+
+
+class _SecretProblem(Exception):
+    """Where a secret should be, there is none."""
+
+
+def load_config(
+    path: str | None, environ: Mapping[str, str], *, needs: Collection[str] = ALL_SECTIONS
+) -> Config:
+    """
+    Read the file at *path*, if any, and *environ* over it.
+
+    *needs* names the sections whose secrets and rules matter: a command that only looks into the
+    spool runs in a shell that has no signing key.
+
+    Raises:
+        ConfigError: something is wrong; *problems* lists every sentence.
+    """
+    problems: list[str] = []
+    raw = _read(path)
+    _overlay(raw, environ, problems)
+    plain = _Reader(environ, needs, problems).table(Config, raw, "")
+    sections = {
+        name: _validated(model, plain.get(name, {}), name, problems)
+        for name, model in _SECTIONS.items()
+    }
+    routes = {
+        name: _validated(RouteConfig, value, f"routes.{name}", problems)
+        for name, value in plain.get("routes", {}).items()
+    }
+    problems += _rules(sections, routes, needs)
+    if problems:
+        where = path or "the environment"
+        text = "\n".join(f"  {problem}" for problem in problems)
+        raise ConfigError(f"{where} cannot be used:\n{text}", problems=tuple(problems))
+    return Config.model_validate({**sections, "routes": routes})
+
+
+def _read(path: str | None) -> dict[str, Any]:
+    if path is None:
+        return {}
+    try:
+        return tomllib.loads(Path(path).read_text(encoding="utf-8"))
+    except OSError as error:
+        problem = f"{path}: {error.strerror}"
+        raise ConfigError(
+            problem, hint="name a file with --config or RELAY_CONFIG", problems=(problem,)
+        ) from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        problem = f"{path}: not TOML: {error}"
+        raise ConfigError(problem, problems=(problem,)) from None
+
+
+def _overlay(raw: dict[str, Any], environ: Mapping[str, str], problems: list[str]) -> None:
+    """Put the variables of *environ* where they belong in *raw*."""
+    for name in sorted(environ):
+        if not name.startswith(PREFIX) or "__" not in name:
+            continue
+        *tables, key = name.removeprefix(PREFIX).lower().split("__")
+        table = raw
+        for step in tables:
+            inner = table.setdefault(_spelling(table, step), {})
+            if not isinstance(inner, dict):
+                problems.append(f"{name}: {step} is a value in the file, expected a table")
+                break
+            table = inner
+        else:
+            table[_spelling(table, key)] = _EnvText(environ[name])
+
+
+def _spelling(table: Mapping[str, Any], key: str) -> str:
+    """The key of *table* that *key* means: variables have neither lower case nor dashes."""
+    for known in table:
+        if known.lower().replace("-", "_") == key:
+            return known
+    return key
+
+
+class _Reader:
+    """One walk through the table of settings: unknown keys, secrets, text from the environment."""
+
+    def __init__(
+        self, environ: Mapping[str, str], needs: Collection[str], problems: list[str]
+    ) -> None:
+        self._environ = environ
+        self._needs = needs
+        self._problems = problems
+
+    def table(self, model: type[BaseModel], raw: object, where: str) -> dict[str, Any]:
+        """Take what *model* knows out of *raw*."""
+        if not isinstance(raw, dict):
+            self._problems.append(f"{where}: expected a table, found {type(raw).__name__}")
+            return {}
+        fields = {field.alias or name: field for name, field in model.model_fields.items()}
+        plain: dict[str, Any] = {}
+        for key, value in raw.items():
+            path = f"{where}.{key}" if where else key
+            field = fields.get(key)
+            if field is None:
+                self._problems.append(f"{path}: unknown key{_nearest(key, fields)}")
+            else:
+                plain[key] = self._value(field, value, path)
+        return plain
+
+    def _value(self, field: FieldInfo, value: Any, path: str) -> Any:
+        kind = field.annotation
+        if isinstance(kind, type) and issubclass(kind, BaseModel):
+            return self.table(kind, value, path)
+        if get_origin(kind) is dict:
+            return self._tables(get_args(kind)[1], value, path)
+        if kind is SecretStr:
+            return self._secret(value, path)
+        if get_origin(kind) is tuple:
+            return self._list(get_args(kind)[0], value, path)
+        if isinstance(value, _EnvText):
+            is_number = get_origin(kind) is Literal and isinstance(get_args(kind)[0], int)
+            return int(value) if is_number and value.isdigit() else str(value)
+        return value
+
+    def _tables(self, model: type[BaseModel], raw: object, where: str) -> dict[str, Any]:
+        if not isinstance(raw, dict):
+            self._problems.append(f"{where}: expected tables, e.g. [{where}.NAME]")
+            return {}
+        return {name: self.table(model, value, f"{where}.{name}") for name, value in raw.items()}
+
+    def _list(self, kind: type | UnionType, value: Any, path: str) -> Any:
+        if isinstance(value, _EnvText):
+            value = [item.strip() for item in value.split(",") if item.strip()]
+        if kind is SecretStr and isinstance(value, list):
+            return [self._secret(item, f"{path}[{at}]") for at, item in enumerate(value)]
+        return value
+
+    def _secret(self, value: Any, path: str) -> Any:
+        if not isinstance(value, str):
+            return value
+        try:
+            return self._resolved(str(value))
+        except _SecretProblem as problem:
+            if path.partition(".")[0] in self._needs:
+                self._problems.append(f"{path}: {problem}")
+            return ""
+
+    def _resolved(self, text: str) -> str:
+        kind, _, place = text.partition(":")
+        if kind == "env":
+            secret = self._environ.get(place, "")
+            if not secret:
+                raise _SecretProblem(f"the environment variable {place} is not set or empty")
+            return secret
+        if kind == "file":
+            return _secret_in(place)
+        return text
+
+
+def _secret_in(place: str) -> str:
+    try:
+        secret = Path(place).read_text(encoding="utf-8").strip("\r\n")
+    except OSError as error:
+        raise _SecretProblem(f"{place}: {error.strerror}") from None
+    except UnicodeDecodeError:
+        raise _SecretProblem(f"{place}: expected UTF-8 text") from None
+    if not secret:
+        raise _SecretProblem(f"{place} is empty")
+    return secret
+
+
+def _nearest(key: str, known: Collection[str]) -> str:
+    near = difflib.get_close_matches(key, known, n=1, cutoff=0.5)
+    return f", did you mean {near[0]}?" if near else f", expected one of {', '.join(known)}"
+
+
+def _validated(
+    model: type[_M], plain: dict[str, Any], where: str, problems: list[str]
+) -> _M | None:
+    try:
+        return model.model_validate(plain)
+    except ValidationError as error:
+        problems += [f"{where}.{text}" for text in _sentences(error)]
+        return None
+
+
+def _sentences(error: ValidationError) -> Iterator[str]:
+    """One sentence a mistake, without the value where it may be a secret."""
+    for item in error.errors(include_url=False, include_input=False, include_context=False):
+        path = "".join(f"[{at}]" if isinstance(at, int) else f".{at}" for at in item["loc"])
+        text = item["msg"].removeprefix("Value error, ")
+        text = "needed" if item["type"] == "missing" else text[:1].lower() + text[1:]
+        yield f"{path.removeprefix('.')}: {text}"
+
+
+def _rules(
+    sections: Mapping[str, BaseModel | None],
+    routes: Mapping[str, RouteConfig | None],
+    needs: Collection[str],
+) -> Iterator[str]:
+    """Apply the rules to whatever has its types right."""
+    server, adobe = sections["server"], sections["adobe"]
+    if "server" in needs and isinstance(server, ServerConfig):
+        yield from server_problems(server)
+    if "routes" not in needs:
+        return
+    if not routes:
+        yield "routes: expected at least one, e.g. [routes.marketing]"
+    usable = {name: route for name, route in routes.items() if route is not None}
+    for name, route in usable.items():
+        yield from route_problems(name, route)
+    yield from shared_problems(usable, adobe if isinstance(adobe, AdobeConfig) else None)

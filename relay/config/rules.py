@@ -1,0 +1,130 @@
+"""
+What must hold of a setting beyond its type, and between one setting and another.
+
+Each rule gives sentences, not an exception, so that all of them are told at once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from datetime import datetime
+from ipaddress import ip_address
+from urllib.parse import urlsplit
+
+from relay.config.table import AdobeConfig, InletConfig, RouteConfig, ServerConfig
+
+# adobe.md §1.6: a streaming request may have 1 MB; Adobe does not say which, so the smaller.
+_REQUEST_MAX_BYTES = 1_000_000
+_RESERVED = {"/", "/healthz"}
+_NAME = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-")
+_LARGEST_PORT = 65535
+
+
+def split_listen(text: str) -> tuple[str, int]:
+    """
+    Split ``"127.0.0.1:9090"`` or ``"[::1]:9090"`` into host and port.
+
+    Raises:
+        ValueError: it is neither.
+    """
+    host, colon, port = text.rpartition(":")
+    if not colon or not port.isdigit() or int(port) > _LARGEST_PORT:
+        raise ValueError(f"expected HOST:PORT, got {text!r}")
+    return host.removeprefix("[").removesuffix("]"), int(port)
+
+
+def is_loopback(host: str) -> bool:
+    """Say whether *host* can only be reached from this machine."""
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+def server_problems(server: ServerConfig) -> Iterator[str]:
+    """Check ``[server]``."""
+    for key in ("listen", "admin_listen"):
+        try:
+            split_listen(getattr(server, key))
+        except ValueError as error:
+            yield f"server.{key}: {error}"
+    if server.workers != 1:
+        yield f"server.workers: this relay runs as one process, expected 1, got {server.workers}"
+    for key in ("header_timeout", "body_timeout", "keep_alive", "append_timeout"):
+        if getattr(server, key) <= 0:
+            yield f"server.{key}: expected more than 0s"
+    if server.max_body_memory > server.max_body_bytes:
+        yield "server.max_body_memory: expected at most server.max_body_bytes"
+    if server.max_body_bytes > server.max_bytes_in_flight:
+        yield "server.max_body_bytes: expected at most server.max_bytes_in_flight"
+
+
+def route_problems(name: str, route: RouteConfig) -> Iterator[str]:
+    """Check ``[routes.NAME]`` and its inlet, as far as they can be checked alone."""
+    where = f"routes.{name}"
+    if not name or not set(name) <= _NAME:
+        yield f"{where}: a route's name is made of letters, digits, - and _"
+    if not route.path.startswith("/") or any(mark in route.path for mark in "?# "):
+        yield f"{where}.path: expected a path such as '/webhooks/customerio', got {route.path!r}"
+    elif route.path in _RESERVED:
+        yield f"{where}.path: {route.path} is taken, choose another"
+    if not route.signing_keys:
+        yield f"{where}.signing_keys: expected at least one key, or nobody could post"
+    yield from inlet_problems(f"{where}.inlet", route.inlet)
+
+
+def inlet_problems(where: str, inlet: InletConfig) -> Iterator[str]:
+    """Check one inlet."""
+    if not inlet.url:
+        yield (
+            f"{where}.url: needed; `relay provision apply` makes an inlet, "
+            "or copy the URL from the flow's source connection"
+        )
+    else:
+        yield from _url_problems(f"{where}.url", inlet.url)
+    if inlet.batch_max_bytes >= _REQUEST_MAX_BYTES:
+        yield f"{where}.batch_max_bytes: expected less than 1000000, got {inlet.batch_max_bytes}"
+    if inlet.auth == "hmac" and not inlet.hmac_secret.get_secret_value():
+        yield f'{where}.hmac_secret: needed for auth = "hmac"'
+    if inlet.format == "xdm":
+        for key in ("schema_id", "ims_org_id"):
+            if not getattr(inlet, key):
+                yield f'{where}.{key}: needed for format = "xdm"'
+    if inlet.not_before:
+        try:
+            when = datetime.fromisoformat(inlet.not_before)
+        except ValueError:
+            when = None
+        if when is None or when.tzinfo is None:
+            yield (
+                f"{where}.not_before: expected RFC 3339 such as '2026-01-31T12:00:00Z', "
+                f"got {inlet.not_before!r}"
+            )
+
+
+def _url_problems(where: str, url: str) -> Iterator[str]:
+    try:
+        parts = urlsplit(url)
+        host = parts.hostname or ""
+        _ = parts.port
+    except ValueError as error:
+        yield f"{where}: {error}"
+        return
+    if parts.scheme not in {"http", "https"} or not host:
+        yield f"{where}: expected https://HOST/collection/ID"
+    elif parts.scheme == "http" and not is_loopback(host):
+        yield f"{where}: plain http is for loopback only, expected https"
+
+
+def shared_problems(routes: Mapping[str, RouteConfig], adobe: AdobeConfig | None) -> Iterator[str]:
+    """Check what must hold between routes, and between a route and ``[adobe]``."""
+    taken: dict[str, str] = {}
+    for name, route in routes.items():
+        path = route.path.rstrip("/")
+        if path in taken:
+            yield f"routes.{name}.path: {route.path} is already routes.{taken[path]}'s"
+        taken.setdefault(path, name)
+        if route.inlet.auth == "oauth" and adobe is not None:
+            for key in ("client_id", "client_secret"):
+                if not getattr(adobe, key).get_secret_value():
+                    yield f'adobe.{key}: needed for routes.{name}.inlet.auth = "oauth"'

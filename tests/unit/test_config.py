@@ -1,0 +1,252 @@
+"""Settings: units, environment, secrets, unknown keys, rules; every problem at once."""
+
+from __future__ import annotations
+
+import pytest
+
+from relay.config import load_config, parse_duration_s, parse_size_bytes, shipped
+from relay.config.rules import is_loopback, split_listen
+from relay.errors import ConfigError
+
+MINIMAL = """
+[routes.marketing]
+signing_keys = ["env:KEY"]
+[routes.marketing.inlet]
+url = "https://dcs.adobedc.net/collection/abc"
+"""
+
+
+@pytest.fixture
+def write(tmp_path):
+    def _write(text):
+        path = tmp_path / "relay.toml"
+        path.write_text(text)
+        return str(path)
+
+    return _write
+
+
+def problems_of(path, environ, **options):
+    with pytest.raises(ConfigError) as caught:
+        load_config(path, environ, **options)
+    assert all(problem in str(caught.value) for problem in caught.value.problems)
+    return caught.value.problems
+
+
+def test_minimal(write):
+    """A route with a key and an inlet is enough; everything else has its default."""
+    config = load_config(write(MINIMAL), {"KEY": "secret"})
+    route = config.routes["marketing"]
+    assert route.signing_keys[0].get_secret_value() == "secret"
+    assert config.spool.max_bytes == 10 * 2**30
+    assert config.server.lame_duck == 5.0
+    assert route.inlet.batch_max_age == 0.25
+    assert route.path == "/webhooks/customerio"
+
+
+def test_secret_is_never_shown(write):
+    """Neither repr nor str of the configuration shows a secret."""
+    config = load_config(write(MINIMAL), {"KEY": "hunter2"})
+    assert "hunter2" not in repr(config) + str(config) + config.model_dump_json()
+
+
+def test_environment_over_file(write):
+    """A variable wins over the file, at any depth, and reaches names with capitals and dashes."""
+    text = MINIMAL.replace("marketing", "My-Route") + "\n[spool]\nmax_bytes = '1GiB'\n"
+    config = load_config(
+        write(text),
+        {
+            "KEY": "k",
+            "RELAY_SPOOL__MAX_BYTES": "2GiB",
+            "RELAY_ROUTES__MY_ROUTE__INLET__ORDERING": "strict",
+            "RELAY_ROUTES__MY_ROUTE__INLET__STRIP_CONTENT": "false",
+            "RELAY_ROUTES__MY_ROUTE__ON_BAD_SIGNATURE": "503",
+            "RELAY_ROUTES__MY_ROUTE__FILTER__METRIC_DENY": "opened, clicked",
+            "RELAY_ROUTES__MY_ROUTE__SCHEMA": "schema.json",
+        },
+    )
+    route = config.routes["My-Route"]
+    assert config.spool.max_bytes == 2 * 2**30
+    assert route.inlet.ordering == "strict"
+    assert route.inlet.strip_content is False
+    assert route.on_bad_signature == 503
+    assert route.filter.metric_deny == ("opened", "clicked")
+    assert route.schema_file == "schema.json"
+
+
+def test_environment_alone():
+    """No file is needed: everything may come from the environment."""
+    config = load_config(
+        None,
+        {
+            "A": "one",
+            "B": "two",
+            "RELAY_ROUTES__M__SIGNING_KEYS": "env:A,env:B",
+            "RELAY_ROUTES__M__INLET__URL": "http://127.0.0.1:1/collection/x",
+        },
+    )
+    keys = [key.get_secret_value() for key in config.routes["m"].signing_keys]
+    assert keys == ["one", "two"]
+
+
+def test_foreign_variables_are_left_alone(write):
+    """What an orchestrator sets for a service named relay is not taken for a setting."""
+    environ = {
+        "KEY": "k",
+        "RELAY_SERVICE_HOST": "10.0.0.1",
+        "RELAY_PORT_8080_TCP": "tcp://10.0.0.1:8080",
+        "RELAY_CONFIG": "relay.toml",
+    }
+    load_config(write(MINIMAL), environ)
+
+
+def test_unknown_keys_name_the_nearest(write):
+    """An unknown key, in the file or the environment, is told with the one that was meant."""
+    text = MINIMAL + "\nbatch_max_record = 1\n[spool]\nmax_byte = 1\n[sever]\n"
+    found = problems_of(write(text), {"KEY": "k", "RELAY_SERVER__LISTN": "x"})
+    assert set(found) == {
+        "routes.marketing.inlet.batch_max_record: unknown key, did you mean batch_max_records?",
+        "spool.max_byte: unknown key, did you mean max_bytes?",
+        "sever: unknown key, did you mean server?",
+        "server.listn: unknown key, did you mean listen?",
+    }
+
+
+def test_all_problems_at_once(write):
+    """Types, rules, secrets and unknown keys are all told, not only the first."""
+    text = """
+[server]
+listen = "nowhere"
+workers = 2
+[spool]
+retention = "3 weeks"
+[routes.a]
+path = "webhooks"
+signing_keys = []
+[routes.a.inlet]
+url = "http://dcs.adobedc.net/collection/x"
+batch_max_bytes = "1MB"
+auth = "hmac"
+not_before = "soon"
+[routes.b]
+signing_keys = ["env:ABSENT"]
+"""
+    found = problems_of(write(text), {})
+    for part in (
+        "server.listen: expected HOST:PORT, got 'nowhere'",
+        "server.workers: this relay runs as one process",
+        "spool.retention: expected a duration",
+        "routes.a.path: expected a path",
+        "routes.a.signing_keys: expected at least one key",
+        "routes.a.inlet.url: plain http is for loopback only",
+        "routes.a.inlet.batch_max_bytes: expected less than 1000000",
+        "routes.a.inlet.hmac_secret: needed",
+        "routes.a.inlet.not_before: expected RFC 3339",
+        "routes.b.signing_keys[0]: the environment variable ABSENT is not set or empty",
+        "routes.b.inlet.url: needed",
+    ):
+        assert any(problem.startswith(part) for problem in found), (part, found)
+
+
+def test_no_route():
+    """A relay without a route does not start."""
+    assert problems_of(None, {}) == ("routes: expected at least one, e.g. [routes.marketing]",)
+
+
+def test_two_routes_on_one_path(write):
+    """Two routes cannot have one path; with or without a slash at the end is the same path."""
+    text = MINIMAL + MINIMAL.replace("marketing", "other").replace(
+        "[routes.other]", '[routes.other]\npath = "/webhooks/customerio/"'
+    )
+    found = problems_of(write(text), {"KEY": "k"})
+    assert found == ("routes.other.path: /webhooks/customerio/ is already routes.marketing's",)
+
+
+def test_oauth_needs_credentials(write):
+    """An inlet with OAuth needs the credential in [adobe]."""
+    found = problems_of(write(MINIMAL + 'auth = "oauth"\n'), {"KEY": "k"})
+    assert [problem.partition(":")[0] for problem in found] == [
+        "adobe.client_id",
+        "adobe.client_secret",
+    ]
+
+
+def test_secret_from_file(write, tmp_path):
+    """A secret may stand in a file, whose last line end is not part of it."""
+    secret = tmp_path / "key"
+    secret.write_text("from-file\n")
+    config = load_config(write(MINIMAL.replace("env:KEY", f"file:{secret}")), {})
+    assert config.routes["marketing"].signing_keys[0].get_secret_value() == "from-file"
+    secret.write_text("\n")
+    found = problems_of(write(MINIMAL.replace("env:KEY", f"file:{secret}")), {})
+    assert found == (f"routes.marketing.signing_keys[0]: {secret} is empty",)
+
+
+def test_commands_that_need_less(write):
+    """A command that only looks into the spool needs neither keys nor an inlet."""
+    config = load_config(write("[routes.a]\nsigning_keys = ['env:ABSENT']\n"), {}, needs=["spool"])
+    assert config.routes["a"].signing_keys[0].get_secret_value() == ""
+
+
+def test_unreadable_files(write, tmp_path):
+    """A file that is absent or no TOML is told by name."""
+    absent = str(tmp_path / "absent.toml")
+    assert problems_of(absent, {}) == (f"{absent}: No such file or directory",)
+    assert "not TOML" in problems_of(write("[routes"), {})[0]
+
+
+def test_a_value_where_a_table_should_be(write):
+    """A value in the place of a table is told, from the file and from the environment."""
+    found = problems_of(write("spool = 1\n" + MINIMAL), {"KEY": "k", "RELAY_SPOOL__PATH": "x"})
+    assert found[0] == "RELAY_SPOOL__PATH: spool is a value in the file, expected a table"
+    assert "spool: expected a table, found int" in found
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"), [("250ms", 0.25), ("5s", 5.0), ("1.5h", 5400.0), (7, 7)]
+)
+def test_durations(text, expected):
+    """Durations carry their unit; numbers are seconds."""
+    assert parse_duration_s(text) == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"), [("64MiB", 2**26), ("1GB", 10**9), ("950_000", 950_000), (5, 5)]
+)
+def test_sizes(text, expected):
+    """Sizes carry their unit; numbers are bytes."""
+    assert parse_size_bytes(text) == expected
+
+
+@pytest.mark.parametrize("text", ["", "s", "5 parsecs", "five"])
+def test_no_duration(text):
+    """What has no number or no known unit is refused with an example."""
+    with pytest.raises(ValueError, match="such as '250ms'"):
+        parse_duration_s(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [("127.0.0.1:80", ("127.0.0.1", 80)), ("[::1]:9", ("::1", 9)), (":8080", ("", 8080))],
+)
+def test_listen(text, expected):
+    """An address is a host and a port, also in IPv6."""
+    assert split_listen(text) == expected
+
+
+def test_loopback():
+    """Only what stays on this machine is loopback; an empty host is every interface."""
+    assert [is_loopback(host) for host in ("127.0.0.9", "::1", "localhost", "", "0.0.0.0")] == [
+        True,
+        True,
+        True,
+        False,
+        False,
+    ]
+
+
+def test_shipped():
+    """The shipped files are found wherever the package runs."""
+    assert shipped("mapping.json").is_file()
+    with pytest.raises(FileNotFoundError, match=r"no shipped file absent\.json"):
+        shipped("absent.json")
