@@ -1,0 +1,74 @@
+"""
+Structured logs on stderr: an event name and fields, as JSON or for a terminal.
+
+What is logged about an event is its position, id, route and outcome, never its content: the body,
+its addresses and the secrets have no field here, and an exception is logged by type, message and
+place, never with the values of its frames.
+"""
+
+from __future__ import annotations
+
+import logging
+import sys
+from typing import TextIO
+
+import structlog
+from structlog.typing import Processor
+
+from relay.config import LogConfig
+
+_LEVELS = {"debug": 10, "info": 20, "warning": 30, "error": 40}
+
+
+def configure_logs(config: LogConfig, stream: TextIO | None = None) -> None:
+    """
+    Send all logs, those of the libraries included, to *stream* (stderr) as *config* says.
+
+    Call it once, before anything logs; calling it again replaces what was set.
+    """
+    out = stream or sys.stderr
+    as_json = config.format == "json" or (config.format == "auto" and not out.isatty())
+    level = _LEVELS[config.level]
+    shared: list[Processor] = [
+        structlog.contextvars.merge_contextvars,
+        structlog.processors.add_log_level,
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+    ]
+    structlog.configure(
+        processors=[*shared, *_ending(as_json=as_json, colors=out.isatty())],
+        wrapper_class=structlog.make_filtering_bound_logger(level),
+        logger_factory=structlog.PrintLoggerFactory(out),
+        cache_logger_on_first_use=False,
+    )
+    _take_over_stdlib(shared, level, out, as_json=as_json)
+
+
+def _ending(*, as_json: bool, colors: bool) -> list[Processor]:
+    if as_json:
+        traceback = structlog.tracebacks.ExceptionDictTransformer(show_locals=False, max_frames=20)
+        return [
+            structlog.processors.ExceptionRenderer(traceback),
+            structlog.processors.JSONRenderer(),
+        ]
+    return [
+        structlog.dev.ConsoleRenderer(
+            colors=colors, exception_formatter=structlog.dev.plain_traceback, sort_keys=False
+        )
+    ]
+
+
+def _take_over_stdlib(shared: list[Processor], level: int, out: TextIO, *, as_json: bool) -> None:
+    """Let uvicorn's and httpx's own lines look like ours; their chatter starts at warning."""
+    handler = logging.StreamHandler(out)
+    handler.setFormatter(
+        structlog.stdlib.ProcessorFormatter(
+            foreign_pre_chain=[*shared, structlog.stdlib.add_logger_name],
+            processors=[
+                structlog.stdlib.ProcessorFormatter.remove_processors_meta,
+                *_ending(as_json=as_json, colors=out.isatty()),
+            ],
+        )
+    )
+    root = logging.getLogger()
+    root.handlers[:] = [handler]
+    root.setLevel(max(level, logging.WARNING))
