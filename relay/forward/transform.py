@@ -74,7 +74,7 @@ class Transform:
             self._payload = xdm_payload(route.inlet)
         elif route.inlet.strip_content:
             self._payload = raw_payload(
-                {name for name in BULKY if self.mapping.reads(("data", name))}
+                {name for name in BULKY if self.mapping.reads(("data", name), self.schema)}
             )
         else:
             self._payload = raw_payload(frozenset(BULKY))

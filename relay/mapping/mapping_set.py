@@ -17,9 +17,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from relay.errors import MappingError
-from relay.mapping.paths import Path
-from relay.mapping.rows import Row, read_row, row_reads
-from relay.mapping.steps import MappingWarning, Step, compile_step
+from relay.mapping.rows import Row, read_row
+from relay.mapping.steps import MappingWarning, Step, compile_step, row_reads
 from relay.schema import CompiledSchema
 
 
@@ -80,9 +79,10 @@ class MappingSet:
             self._schema = schema
         return self._bound
 
-    def reads(self, path: Path) -> bool:
-        """Whether some row may need what stands at *path*, or above or below it."""
-        return any(row_reads(row, path) for row in self.rows)
+    def reads(self, path: tuple[str, ...], schema: CompiledSchema | None = None) -> bool:
+        """Whether some row may need what stands at *path* in an event, or above or below it."""
+        root = schema.root if schema is not None else None
+        return any(row_reads(row, path, root) for row in self.rows)
 
     def _steps(self, schema: CompiledSchema | None) -> list[Step]:
         root = schema.root if schema is not None else None

@@ -12,7 +12,6 @@ Source:
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -155,21 +154,3 @@ def _path(text: str, where: str) -> Path:
         return parse_path(text)
     except ExpressionSyntaxError as error:
         raise MappingError(f"{where}: {error}") from None
-
-
-def row_reads(row: Row, path: Path) -> bool:
-    """
-    Whether *row* may need what stands at *path*, or above or below it.
-
-    An expression is asked for its words, which may say yes without need, never no.
-    """
-    if row.source_type is SourceType.ATTRIBUTE:
-        shared = min(len(path), len(row.attribute))
-        return row.attribute[:shared] == path[:shared]
-    if row.source_type is SourceType.STATIC:
-        return False
-    first, last = str(path[0]), str(path[-1])
-    if re.search(rf"\b{re.escape(last)}\b", row.source):
-        return True
-    # The whole of it, when no plain member access follows: data["x"], f(data), data != null.
-    return re.search(rf"\b{re.escape(first)}\b(?!\s*\.\s*[A-Za-z_$])", row.source) is not None

@@ -7,6 +7,7 @@ because one runs for every event. Everything else goes through `relay.mapping.pl
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
@@ -55,6 +56,43 @@ def compile_step(row: Row, root: Node | None, rows: Sequence[Row]) -> Step:
     if row.source_type is SourceType.STATIC:
         return _static_step(row, path, fit)
     return _expression_step(row, path, fit)
+
+
+def row_reads(row: Row, path: tuple[str, ...], root: Node | None) -> bool:
+    """
+    Whether *row* may need what stands at *path* in an event, or what is above or below it.
+
+    Object copy needs what the schema *root* has room for. An expression is asked for its words,
+    which may say yes without need, never no.
+    """
+    match row.source_type:
+        case SourceType.ATTRIBUTE:
+            return _copies(row, path, root)
+        case SourceType.EXPRESSION:
+            return _mentions(row.source, path)
+        case SourceType.STATIC:
+            return False
+
+
+def _copies(row: Row, path: tuple[str, ...], root: Node | None) -> bool:
+    shared = min(len(path), len(row.attribute))
+    if row.attribute[:shared] != path[:shared]:
+        return False
+    node = _placed_in(row.path, root)[1]
+    for name in path[shared:]:
+        if node is None:
+            return True
+        node = node.member(name)
+        if node is None:
+            return False
+    return True
+
+
+def _mentions(source: str, path: tuple[str, ...]) -> bool:
+    if re.search(rf"\b{re.escape(path[-1])}\b", source):
+        return True
+    # The whole of it, when no plain member access follows: data["x"], f(data), data != null.
+    return re.search(rf"\b{re.escape(path[0])}\b(?!\s*\.\s*[A-Za-z_$])", source) is not None
 
 
 def _placed_in(path: Path, root: Node | None) -> tuple[Path, Node | None]:

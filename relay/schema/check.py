@@ -58,7 +58,7 @@ _TEXTS = {
     "additionalProperties": "extraneous key [{found}] is not permitted",
     "enum": "[…] is not a valid enum value. Expected [{expected}]",
     "const": "[…] is not a valid enum value. Expected [{expected}]",
-    "format": "[…] is not a valid {found}. Expected [{expected}]",
+    "format": "[…] is not a valid {expected}",
     "pattern": "string […] does not match pattern {expected}",
     "minimum": "[…] is not greater or equal to {expected}",
     "maximum": "[…] is not less or equal to {expected}",
@@ -91,7 +91,10 @@ class Violation:
     def message(self) -> str:
         """The inlet's sentence for it, with ``[…]`` where the inlet prints the value."""
         text = _TEXTS.get(self.rule, "expected {expected}, found {found}")
-        return text.format(expected=self.expected, found=self.found)
+        text = text.format(expected=self.expected, found=self.found)
+        if self.rule == "format" and self.expected in _EXPECTED_FORMS:
+            return f"{text}. Expected [{_EXPECTED_FORMS[self.expected]}]"
+        return text
 
 
 class CompiledSchema:
@@ -174,8 +177,7 @@ def _violations(error: jsonschema_rs.ValidationError) -> Iterator[Violation]:
             yield Violation(path, rule, "", key)
         return
     if rule == "pattern" and kind.pattern in _FORMATS:
-        form = _FORMATS[kind.pattern]
-        yield Violation(path, "format", _EXPECTED_FORMS[form], form)
+        yield Violation(path, "format", _FORMATS[kind.pattern], found)
         return
     if rule in {"minLength", "maxLength", "minItems", "maxItems"}:
         found = str(len(instance))

@@ -1,0 +1,210 @@
+"""The table at the head of `relay.forward.decode`, row by row."""
+
+from __future__ import annotations
+
+import gzip
+import json
+
+import pytest
+
+from relay.envelope import Entry, Envelope
+from relay.forward.decode import MAX_DECODED_BYTES, Decoded, Rejected, decode
+from relay.outcome import Reason
+
+
+def entry(body: bytes, *headers: tuple[str, str], spill: str = "", spill_bytes: int = 0) -> Entry:
+    return Entry(7, Envelope("marketing", 0.0, headers, body, spill, spill_bytes))
+
+
+def rejected(body: bytes, *headers: tuple[str, str]) -> Rejected:
+    result = decode(entry(body, *headers))
+    assert isinstance(result, Rejected)
+    assert result.stage == "decode"
+    assert result.detail
+    return result
+
+
+def decoded(body: bytes, *headers: tuple[str, str]) -> Decoded:
+    result = decode(entry(body, *headers))
+    assert isinstance(result, Decoded), result
+    return result
+
+
+PLAIN = b'{"event_id":"a","object_type":"email","metric":"opened","timestamp":1613063089}'
+
+
+def test_a_plain_event_is_read():
+    """A small event gives its id, type, metric, time and its bytes unchanged."""
+    event = decoded(PLAIN)
+    assert (event.event_id, event.object_type, event.metric) == ("a", "email", "opened")
+    assert event.timestamp_s == 1613063089.0
+    assert event.body == PLAIN
+    assert len(event.digest) == 16
+
+
+@pytest.mark.parametrize(
+    ("body", "reason"),
+    [
+        (b"", Reason.EMPTY_BODY),
+        (b" \r\n\t", Reason.EMPTY_BODY),
+        (b"hello", Reason.NOT_JSON),
+        (b'{"event_id":', Reason.NOT_JSON),
+        (b'{"event_id":"a"} x', Reason.NOT_JSON),
+        (b'{"event_id":"a","n":NaN}', Reason.NOT_JSON),
+        (b'{"event_id":"a","n":-Infinity}', Reason.NOT_JSON),
+        (b'{"event_id":"\xff"}', Reason.NOT_JSON),
+        (b'\xef\xbb\xbf{"event_id":"a"}', Reason.NOT_JSON),
+        ('{"event_id":"a"}'.encode("utf-16"), Reason.NOT_JSON),
+        (b'{"event_id":"a\nb"}', Reason.NOT_JSON),
+        (b"[]", Reason.NOT_AN_OBJECT),
+        (b'"text"', Reason.NOT_AN_OBJECT),
+        (b"12", Reason.NOT_AN_OBJECT),
+        (b"null", Reason.NOT_AN_OBJECT),
+        (b"{}", Reason.MISSING_EVENT_ID),
+        (b'{"event_id":null}', Reason.MISSING_EVENT_ID),
+        (b'{"event_id":12}', Reason.MISSING_EVENT_ID),
+        (b'{"event_id":""}', Reason.MISSING_EVENT_ID),
+        (b'{"event_id":"' + b"x" * 1025 + b'"}', Reason.MISSING_EVENT_ID),
+        (b'{"event_id":"a","event_type":"email_sent"}', Reason.LEGACY_FORMAT),
+        (b'{"event_id":"a","x":"\\ud800"}', Reason.AMBIGUOUS_JSON),
+        (b'{"event_id":"a","x":1e400}', Reason.AMBIGUOUS_JSON),
+        (b'{"event_id":"a","x":' + b"9" * 5000 + b"}", Reason.AMBIGUOUS_JSON),
+        (b'{"event_id":"a","x":' + b"[" * 300 + b"]" * 300 + b"}", Reason.TOO_DEEP),
+        (b'{"event_id":"a","x":' + b"[" * 1000 + b"]" * 1000 + b"}", Reason.TOO_DEEP),
+        (b"[" * 1_000_000, Reason.TOO_DEEP),
+        (b'{"a":' * 200_000, Reason.TOO_DEEP),
+    ],
+)
+def test_every_odd_body_has_its_reason(body, reason):
+    """A body that cannot be an event is refused for the one reason that the table gives."""
+    assert rejected(body).reason is reason
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b'{"event_id":"a","event_id":"b"}',
+        b'{"event_id":"a","event_id" :"b"}',
+        b'{"event_id":"a" , "event_id"\n: "b"}',
+        b'{"event_id":"a","data":{"identifiers":{"id":"1","id":"1"}}}',
+        b'{"event_id":"a","x":[{"y":1,"y":2}]}',
+        b'{"event_id":"a","event_\\u0069d":"b"}',
+        b'{"event_id":"a","event_id":"b","s":"\\u0022:"}',
+        b'{"event_id":"a","event_id":"b","s":"\\"\\u003a"}',
+        b'{"event_id":"a","event_id":"b","s":"\\"\\u003A"}',
+        b'{"event_id":"a","s":"\\":","s":1}',
+    ],
+)
+def test_a_repeated_key_is_ambiguous(body):
+    """A key that stands twice in one object is found, however it is written."""
+    assert rejected(body).reason is Reason.AMBIGUOUS_JSON
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b'{"event_id":"a","s":"say \\":\\" twice \\":"}',
+        b'{"event_id" : "a", "t" : "x : y"}',
+        b'{"event_id":"a","s":"\\u0022: \\u003a"}',
+        b'{"event_id":"a","k\\":":1}',
+        b'{"event_id":"a","href":"https://example.com/?q=\\u003cb\\u003e"}',
+    ],
+)
+def test_nothing_else_is_taken_for_a_repeated_key(body):
+    """Colons, quotes and escapes in text or keys are no reason to refuse."""
+    assert decoded(body).event_id == "a"
+
+
+def test_the_digest_ignores_spacing_and_order_only():
+    """Two spellings of the same content have one digest; different content has another."""
+    first = decoded(b'{"event_id":"a","data":{"x":1,"y":"\\u00e9"}}')
+    same = decoded('{ "data": {"y": "é", "x": 1}, "event_id": "a" }'.encode())
+    other = decoded(b'{"event_id":"a","data":{"x":2,"y":"\\u00e9"}}')
+    assert first.digest == same.digest
+    assert first.digest != other.digest
+
+
+@pytest.mark.parametrize(
+    ("timestamp", "seconds"),
+    [
+        ("1613063089", 1613063089.0),
+        ('"1585250199"', 1585250199.0),
+        ("1.5", 1.5),
+        ('"soon"', None),
+        ("null", None),
+        ("true", None),
+        ("[]", None),
+    ],
+)
+def test_the_events_own_time(timestamp, seconds):
+    """Numbers and numeric strings are a time; anything else is none, and no reason to refuse."""
+    assert decoded(b'{"event_id":"a","timestamp":%s}' % timestamp.encode()).timestamp_s == seconds
+
+
+def test_odd_types_of_type_and_metric_are_no_type_and_metric():
+    """An object_type or metric that is no text is left to mapping and schema."""
+    event = decoded(b'{"event_id":"a","object_type":1,"metric":{}}')
+    assert (event.object_type, event.metric) == ("", "")
+
+
+def test_the_old_format_keeps_its_id():
+    """A legacy event is refused with its event id and digest, so that repeats are known."""
+    result = rejected(b'{"event_id":"a","event_type":"email_delivered"}')
+    assert result.event_id == "a"
+    assert len(result.digest) == 16
+
+
+@pytest.mark.parametrize("encoding", ["gzip", "x-gzip", "GZIP", " gzip "])
+def test_gzip_is_unpacked(encoding):
+    """A gzip body, in one member or several, gives the plain bytes."""
+    packed = gzip.compress(PLAIN[:20]) + gzip.compress(PLAIN[20:])
+    assert decoded(packed, ("content-encoding", encoding)).body == PLAIN
+
+
+@pytest.mark.parametrize(
+    ("body", "encoding", "reason"),
+    [
+        (gzip.compress(PLAIN)[:-4], "gzip", Reason.BAD_ENCODING),
+        (gzip.compress(PLAIN)[:-12], "gzip", Reason.BAD_ENCODING),
+        (gzip.compress(PLAIN) + b"rubbish", "gzip", Reason.BAD_ENCODING),
+        (b"not gzip at all", "gzip", Reason.BAD_ENCODING),
+        (PLAIN, "gzip", Reason.BAD_ENCODING),
+        (b"", "gzip", Reason.EMPTY_BODY),
+        (gzip.compress(b""), "gzip", Reason.EMPTY_BODY),
+        (PLAIN, "br", Reason.UNSUPPORTED_ENCODING),
+        (PLAIN, "gzip, gzip", Reason.UNSUPPORTED_ENCODING),
+    ],
+)
+def test_bad_encodings(body, encoding, reason):
+    """What cannot be unpacked is refused for its encoding, not as broken JSON."""
+    assert rejected(body, ("content-encoding", encoding)).reason is reason
+
+
+def test_identity_is_no_encoding():
+    """``content-encoding: identity`` changes nothing."""
+    assert decoded(PLAIN, ("content-encoding", "identity")).body == PLAIN
+
+
+def test_a_gzip_bomb_stops_at_the_limit():
+    """A small body that would unpack to more than 64 MiB is refused before it is unpacked."""
+    bomb = gzip.compress(b" " * (MAX_DECODED_BYTES + 1), 9)
+    assert len(bomb) < 100_000
+    assert rejected(bomb, ("content-encoding", "gzip")).reason is Reason.TOO_LARGE
+
+
+def test_a_spilled_body_is_too_large():
+    """A body that ingress spilled to disk is not read here."""
+    result = decode(entry(b"", spill="abc", spill_bytes=20_000_000))
+    assert isinstance(result, Rejected)
+    assert result.reason is Reason.TOO_LARGE
+    assert "20000000" in result.detail
+
+
+def test_no_detail_holds_the_content():
+    """Reprs and details of refused events name sizes, positions and types, never the body."""
+    secret = "anna@example.com"
+    for body in (f'{{"event_id":"{secret}', f'["{secret}"]', f'{{"x":"{secret}"}}'):
+        result = rejected(body.encode())
+        assert secret not in repr(result)
+        assert secret not in result.detail
+    assert secret not in repr(decoded(json.dumps({"event_id": "a", "x": secret}).encode()))
