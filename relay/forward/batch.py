@@ -1,0 +1,130 @@
+"""
+Records on their way out: the `Piece` that one request carries, and the `Batch` that fills it.
+
+Pure. The bytes of a record are spliced into the request as they are; nothing is encoded again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from relay.forward.transform import Record
+
+_OPEN = b'{"messages":['
+_CLOSE = b"]}"
+WRAPPER_BYTES = len(_OPEN) + len(_CLOSE)
+
+
+def splice(payloads: Sequence[bytes]) -> bytes:
+    """Join *payloads* to ``{"messages":[…,…]}`` without looking into them."""
+    return b"".join((_OPEN, b",".join(payloads), _CLOSE))
+
+
+@dataclass(slots=True)
+class Split:
+    """A refused batch that was cut up: how many of its records are undecided, was one taken."""
+
+    undecided: int
+    took: bool = False
+
+
+@dataclass(slots=True, eq=False)
+class Piece:
+    """
+    The records of one request, and what happened to them so far.
+
+    *attempts* counts temporary failures in a row and sets the delay; *failures* counts the ones
+    that become a refusal in the end (500); *first_refused* and *refused* are the moments, in the
+    ticks of `relay.forward.suspects`, of the first and the latest refusal (0: never). *due_s* is
+    the monotonic second before which it is not sent; *single* asks for one event a request.
+    """
+
+    records: list[Record]
+    attempts: int = 0
+    failures: int = 0
+    first_refused: int = 0
+    refused: int = 0
+    due_s: float = 0.0
+    single: bool = False
+    split: Split | None = None
+
+    def __len__(self) -> int:
+        return len(self.records)
+
+    def part(self, records: list[Record]) -> Piece:
+        """Some of the records, with the same history."""
+        return Piece(
+            records,
+            self.attempts,
+            self.failures,
+            self.first_refused,
+            self.refused,
+            0.0,
+            self.single,
+            self.split,
+        )
+
+    def halves(self) -> tuple[Piece, Piece]:
+        """Cut in two, in order; the parts belong to one `Split`."""
+        if self.split is None:
+            self.split = Split(len(self.records))
+        middle = len(self.records) // 2
+        return self.part(self.records[:middle]), self.part(self.records[middle:])
+
+
+@dataclass(slots=True)
+class Batch:
+    """
+    The open batch. It closes at *max_records*, before *max_bytes*, or *max_age_s* after it began.
+
+    Bytes count the wrapper and the commas. One record larger than *max_bytes* travels alone: only
+    the inlet can say whether it is too large.
+    """
+
+    max_records: int
+    max_bytes: int
+    max_age_s: float
+    # The records of the open batch, its size, and when it began; changed only by the methods below.
+    _records: list[Record] = field(default_factory=list)
+    _size_bytes: int = WRAPPER_BYTES
+    _began_s: float = 0.0
+
+    def __len__(self) -> int:
+        return len(self._records)
+
+    @property
+    def closes_at_s(self) -> float | None:
+        """The monotonic second at which age closes it; ``None`` while it is empty."""
+        return self._began_s + self.max_age_s if self._records else None
+
+    def add(self, record: Record, *, now_s: float) -> Piece | None:
+        """Take *record*; return the batch that this closed, if any."""
+        extra_bytes = len(record.payload) + 1
+        closed = None
+        if self._records and self._size_bytes + extra_bytes > self.max_bytes:
+            closed = self.close()
+        if not self._records:
+            self._began_s = now_s
+            extra_bytes -= 1
+        self._records.append(record)
+        self._size_bytes += extra_bytes
+        if closed is None and (
+            len(self._records) >= self.max_records or self._size_bytes >= self.max_bytes
+        ):
+            return self.close()
+        return closed
+
+    def close_if_due(self, *, now_s: float) -> Piece | None:
+        """Close and return the batch if it is old enough."""
+        closes_at_s = self.closes_at_s
+        return self.close() if closes_at_s is not None and now_s >= closes_at_s else None
+
+    def close(self) -> Piece | None:
+        """Close and return the batch as it is; ``None`` when it is empty."""
+        if not self._records:
+            return None
+        piece = Piece(self._records)
+        self._records = []
+        self._size_bytes = WRAPPER_BYTES
+        return piece

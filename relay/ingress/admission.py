@@ -1,0 +1,122 @@
+"""
+What is decided from the headers of a delivery, before its body is read.
+
+Pure: header pairs in, a value out.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from relay.customerio.signature import SIGNATURE_LENGTH
+
+TIMESTAMP = b"x-cio-timestamp"
+SIGNATURE = b"x-cio-signature"
+_LENGTH = b"content-length"
+_TRANSFER = b"transfer-encoding"
+_EXPECT = b"expect"
+
+# Kept with the body: what decoding needs, what proves the sender, what names the delivery.
+_KEPT = {
+    b"content-type": "content-type",
+    b"content-encoding": "content-encoding",
+    TIMESTAMP: "x-cio-timestamp",
+    SIGNATURE: "x-cio-signature",
+    b"x-cio-delivery-id": "x-cio-delivery-id",
+    b"x-cio-idempotency-key": "x-cio-idempotency-key",
+}
+_WANTED = frozenset({*_KEPT, _LENGTH, _TRANSFER, _EXPECT})
+_SIGNED = frozenset({TIMESTAMP, SIGNATURE})
+
+# The specification types the timestamp as an integer of seconds; 20 digits hold any 64-bit one.
+_IS_TIMESTAMP = re.compile(rb"[0-9]{1,20}").fullmatch
+_IS_SIGNATURE = re.compile(rb"[0-9a-f]{%d}" % SIGNATURE_LENGTH).fullmatch
+
+Pairs = Iterable[tuple[bytes, bytes]]
+
+
+class Refused(StrEnum):
+    """What was wrong with a signature; the ``why`` of ``relay_signature_failures_total``."""
+
+    MISSING = "missing"
+    REPEATED = "repeated"
+    MALFORMED = "malformed"
+    TOO_OLD = "too_old"
+    NO_KEY_MATCHES = "no_key_matches"
+
+
+@dataclass(frozen=True, slots=True)
+class Framing:
+    """
+    How the body comes: *length_bytes* is ``None`` when it is chunked.
+
+    *is_awaiting* says that the sender waits for ``100 Continue`` before it sends the body.
+    """
+
+    length_bytes: int | None
+    is_awaiting: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Head:
+    """The headers of a delivery that may be signed: its body decides."""
+
+    timestamp: bytes
+    signature: bytes = field(repr=False)
+    kept: tuple[tuple[str, str], ...] = field(repr=False)
+
+    @property
+    def timestamp_s(self) -> int:
+        """When the sender says it sent this, in seconds since 1970."""
+        return int(self.timestamp)
+
+
+def read_headers(headers: Pairs) -> tuple[dict[bytes, bytes], bool]:
+    """
+    Pick the headers that matter; say also whether one of the signature's came twice.
+
+    Other repeated headers are joined with a comma, as HTTP says.
+    """
+    found: dict[bytes, bytes] = {}
+    is_repeated = False
+    for name, value in headers:
+        if name in _WANTED:
+            if name in found:
+                is_repeated = is_repeated or name in _SIGNED
+                found[name] += b", " + value
+            else:
+                found[name] = value
+    return found, is_repeated
+
+
+def read_framing(found: dict[bytes, bytes]) -> Framing:
+    """Say how the body comes; without a length and without chunks there is none."""
+    is_awaiting = _EXPECT in found and found[_EXPECT].lower() == b"100-continue"
+    if _TRANSFER in found:
+        return Framing(None, is_awaiting)
+    length = found.get(_LENGTH, b"0")
+    return Framing(int(length) if length.isdigit() else None, is_awaiting)
+
+
+def admit(
+    found: dict[bytes, bytes], *, is_repeated: bool, now_s: float, max_age_s: float
+) -> Head | Refused:
+    """
+    Decide whether the body is worth reading; *max_age_s* 0 means that any age is.
+
+    A timestamp from the future is as far off as one from the past.
+    """
+    if is_repeated:
+        return Refused.REPEATED
+    timestamp, signature = found.get(TIMESTAMP), found.get(SIGNATURE)
+    if timestamp is None or signature is None:
+        return Refused.MISSING
+    if not _IS_TIMESTAMP(timestamp) or not _IS_SIGNATURE(signature):
+        return Refused.MALFORMED
+    if max_age_s and abs(now_s - int(timestamp)) > max_age_s:
+        return Refused.TOO_OLD
+    kept = tuple([(_KEPT[name], found[name].decode("latin-1")) for name in found if name in _KEPT])
+    return Head(timestamp, signature, kept)

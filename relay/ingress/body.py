@@ -1,0 +1,143 @@
+"""
+A body as it arrives: counted, hashed, held in memory, spilled when it is large.
+
+Nothing here knows what is in it.
+"""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from relay.config import ServerConfig
+from relay.customerio.signature import Verification
+from relay.ingress.admission import Framing
+from relay.ingress.answers import BUSY, TOO_LARGE, Answer
+from relay.ingress.spill import Spill
+
+Receive = Callable[[], Awaitable[dict[str, Any]]]
+
+
+@dataclass(slots=True)
+class InFlight:
+    """The bytes of all bodies that are being received or appended, and their cap."""
+
+    max_bytes: int
+    bytes: int = 0
+    deliveries: int = 0
+
+
+class Body:
+    """
+    One body being received.
+
+    *is_complete* says that the sender has sent all of it, *is_gone* that the sender went away.
+    """
+
+    __slots__ = (
+        "_held",
+        "_in_flight",
+        "_receive",
+        "data",
+        "framing",
+        "is_complete",
+        "is_gone",
+        "is_kept",
+        "size_bytes",
+        "spill",
+    )
+
+    def __init__(self, receive: Receive, framing: Framing, in_flight: InFlight) -> None:
+        self._receive = receive
+        self._in_flight = in_flight
+        self._held: io.BytesIO | None = None
+        self.framing = framing
+        self.size_bytes = 0
+        self.data = b""
+        self.spill: Spill | None = None
+        self.is_complete = False
+        self.is_gone = False
+        self.is_kept = False
+
+    async def read(
+        self, verification: Verification, limits: ServerConfig, large: Path
+    ) -> Answer | None:
+        """
+        Take all of it; give an answer when it may not go on.
+
+        Memory and disk grow by what has arrived, never by what a header announced.
+
+        Raises:
+            OSError: a large body could not be written.
+        """
+        while True:
+            message = await self._receive()
+            if message["type"] != "http.request":
+                self.is_gone = True
+                return None
+            chunk: bytes = message.get("body", b"")
+            self.is_complete = not message.get("more_body", False)
+            if chunk:
+                verification.update(chunk)
+                refusal = self._count(len(chunk), limits)
+                if refusal is not None:
+                    return refusal
+            if self.is_complete and self._held is None and self.spill is None:
+                if len(chunk) <= limits.max_body_memory:
+                    self.data = chunk
+                    return None
+            await self._keep(chunk, limits, large)
+            if self.is_complete:
+                await self._finish()
+                return None
+
+    async def release(self) -> None:
+        """Give the bytes back to the cap; remove a spilled file that nobody keeps."""
+        self._in_flight.bytes -= self.size_bytes
+        if self.spill is not None and not self.is_kept:
+            await self.spill.discard()
+
+    async def skip(self, max_bytes: int) -> bool:
+        """Read and forget the rest; say whether the sender finished within *max_bytes*."""
+        skipped = 0
+        while not self.is_complete:
+            message = await self._receive()
+            if message["type"] != "http.request":
+                self.is_gone = True
+                return True
+            self.is_complete = not message.get("more_body", False)
+            skipped += len(message.get("body", b""))
+            if skipped > max_bytes:
+                return False
+        return True
+
+    def _count(self, size_bytes: int, limits: ServerConfig) -> Answer | None:
+        self.size_bytes += size_bytes
+        self._in_flight.bytes += size_bytes
+        if self.size_bytes > limits.max_body_bytes:
+            return TOO_LARGE
+        return BUSY if self._in_flight.bytes > self._in_flight.max_bytes else None
+
+    async def _keep(self, chunk: bytes, limits: ServerConfig, large: Path) -> None:
+        if self.spill is None and self.size_bytes <= limits.max_body_memory:
+            if self._held is None:
+                self._held = io.BytesIO()
+            self._held.write(chunk)
+            return
+        if self.spill is None:
+            self.spill = Spill(large)
+            if self._held is not None:
+                await self.spill.write(self._held.getvalue())
+                self._held = None
+        await self.spill.write(chunk)
+
+    async def _finish(self) -> None:
+        if self.spill is not None:
+            await self.spill.finish()
+        elif self._held is not None:
+            # Shares the buffer that grew; a join would copy megabytes in one go.
+            self.data = self._held.getvalue()
+            self._held = None

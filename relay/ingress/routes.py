@@ -1,0 +1,96 @@
+"""
+The paths of the public listener, and for each route what a delivery needs, prepared once.
+
+A table is never changed: a reload makes a new one and swaps it.
+"""
+
+from __future__ import annotations
+
+from relay.config import Config, RouteConfig
+from relay.customerio.signature import Keys
+from relay.errors import ConfigError
+from relay.ingress.admission import Refused
+from relay.ingress.answers import BAD_SIGNATURE
+from relay.metrics import Metrics
+
+
+class Route:
+    """One route's keys and its counters, bound to their labels."""
+
+    __slots__ = (
+        "_key_counters",
+        "_metrics",
+        "_status_counters",
+        "keys",
+        "max_age_s",
+        "name",
+        "observe_skew_s",
+        "unsigned",
+    )
+
+    def __init__(self, name: str, config: RouteConfig, metrics: Metrics) -> None:
+        try:
+            self.keys = Keys([key.get_secret_value() for key in config.signing_keys])
+        except ValueError as error:
+            raise ConfigError(
+                f"routes.{name}.signing_keys: {error}",
+                hint="copy the key from the Reporting Webhooks page of the workspace",
+            ) from None
+        self.name = name
+        self.max_age_s = config.signature_max_age
+        self.unsigned = BAD_SIGNATURE[config.on_bad_signature]
+        self.observe_skew_s = metrics.signature_skew_seconds.labels(name).observe
+        self._metrics = metrics
+        self._key_counters = [
+            metrics.signature_key.labels(name, str(index)) for index in range(len(self.keys))
+        ]
+        self._status_counters = {200: metrics.deliveries.labels(name, "200")}
+
+    def count_answer(self, status: int) -> None:
+        """Count one delivery by its answer."""
+        counter = self._status_counters.get(status)
+        if counter is None:
+            counter = self._metrics.deliveries.labels(self.name, str(status))
+            self._status_counters[status] = counter
+        counter.inc()
+
+    def count_gone(self) -> None:
+        """Count a delivery whose sender went away before it was complete."""
+        self._metrics.deliveries.labels(self.name, "disconnected").inc()
+
+    def count_key(self, index: int) -> None:
+        """Count which key a correct signature was made with."""
+        self._key_counters[index].inc()
+
+    def count_refused(self, why: Refused) -> None:
+        """Count what was wrong with a signature."""
+        self._metrics.signature_failures.labels(self.name, why.value).inc()
+
+    def __repr__(self) -> str:
+        return f"<Route {self.name} {self.keys!r}>"
+
+
+def route_table(config: Config, metrics: Metrics) -> dict[str, Route]:
+    """
+    Map every path, with and without its trailing slash, to its route.
+
+    Raises:
+        ConfigError: a route has no key, an empty one, or a path that is taken.
+    """
+    table: dict[str, Route] = {}
+    for name, section in config.routes.items():
+        route = Route(name, section, metrics)
+        for path in spellings(section.path):
+            if path in table or path in spellings("/healthz"):
+                raise ConfigError(
+                    f"routes.{name}.path: {section.path!r} is taken",
+                    hint="give every route a path of its own; one route may have several keys",
+                )
+            table[path] = route
+    return table
+
+
+def spellings(path: str) -> frozenset[str]:
+    """Give *path* as it is matched: with and without a trailing slash."""
+    bare = path.rstrip("/")
+    return frozenset({bare or "/", bare + "/"})

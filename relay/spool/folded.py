@@ -1,0 +1,56 @@
+"""
+What retention deleted, beside the log: written before the files go.
+
+``{"before": 40001, "totals": [["marketing", "delivered", "accepted_by_inlet", 39990], …]}``
+
+Everything below *before* is deleted and had the outcomes of *totals*. When ``state.db`` must be
+rebuilt, this is all that is known of them; and a first segment that starts above *before* is
+missing. The file ends with a line that holds the crc32 of the first.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from contextlib import suppress
+from pathlib import Path
+from zlib import crc32
+
+from relay.outcome import Outcome, Reason
+from relay.spool.segment import sync_folder
+
+Totals = dict[tuple[str, Outcome, Reason], int]
+
+
+def read_folded(path: Path) -> tuple[int, Totals]:
+    """Read (before, totals) from *path*; (1, {}) when nothing was deleted or it is damaged."""
+    with suppress(FileNotFoundError, ValueError):
+        line, _, checksum = path.read_bytes().partition(b"\n")
+        if int(checksum, 16) == crc32(line):
+            document = json.loads(line)
+            totals = {
+                (route, Outcome(outcome), Reason(reason)): count
+                for route, outcome, reason, count in document["totals"]
+            }
+            return document["before"], totals
+    return 1, {}
+
+
+def write_folded(path: Path, before: int, totals: Totals) -> None:
+    """
+    Replace *path*, durably.
+
+    Raises:
+        OSError: the disk refuses; the old file stays.
+    """
+    rows = [[*key, count] for key, count in sorted(totals.items())]
+    line = json.dumps({"before": before, "totals": rows}).encode()
+    draft = path.with_suffix(".new")
+    fd = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
+    try:
+        os.write(fd, line + b"\n%08x\n" % crc32(line))
+        os.fsync(fd)
+    finally:
+        os.close(fd)
+    draft.replace(path)
+    sync_folder(path.parent)

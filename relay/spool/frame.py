@@ -1,0 +1,197 @@
+"""
+One entry of the log as bytes: what is written, how it is read, and how damage shows.
+
+Layout, little endian; *length* counts everything from the magic to the checksum::
+
+    offset  size  field
+    0       4     magic: AB 52 46, then the version, 01
+    4       4     length
+    8       8     position
+    16      8     durable: the last position that was acknowledged before this write
+    24      8     received at, float seconds UTC
+    32      4     epoch
+    36      2     flags: bit 0, the body is a reference to a spilled file
+    38      2     route bytes
+    40      4     headers bytes
+    44      ...   route (UTF-8), headers, body
+    -4      4     crc32 (zlib) of everything before it, started with the segment's salt
+
+A header is ``u16 name bytes, u32 value bytes, name, value``. The body of a spilled entry is
+``u64 size, name of the file in large/``.
+
+Why a salt: after damage the next valid frame is searched byte by byte. A sender's body may hold
+the bytes of a whole frame; without the segment's random salt its checksum would be right.
+
+Why *durable*: one write is in progress at a time, so a frame that says durable = n proves that
+everything up to n was synced before it was written. What is damaged at or below n was
+acknowledged and is lost; what is damaged above every proof belongs to a write that never
+finished, and is a torn tail.
+"""
+
+from __future__ import annotations
+
+import struct
+from functools import lru_cache
+from typing import NamedTuple
+from zlib import crc32
+
+from relay.envelope import Envelope
+
+VERSION = 1
+MAGIC = b"\xabRF" + bytes([VERSION])
+SPILLED = 1
+_HEAD = struct.Struct("<4sIQQdIHHI")
+_CRC = struct.Struct("<I")
+_HEADER = struct.Struct("<HI")
+_SPILL = struct.Struct("<Q")
+HEAD_BYTES = _HEAD.size
+OVERHEAD_BYTES = HEAD_BYTES + _CRC.size
+
+
+class Frame(NamedTuple):
+    """
+    A valid frame found in a buffer.
+
+    *start* and *end* are offsets in that buffer; the body stays there until `envelope` copies it.
+    """
+
+    start: int
+    end: int
+    position: int
+    durable: int
+    received_at_s: float
+    epoch: int
+    flags: int
+    route: str
+    headers_at: int
+    body_at: int
+
+
+@lru_cache(maxsize=1024)
+def _headers_bytes(headers: tuple[tuple[str, str], ...]) -> bytes:
+    parts = []
+    for name, value in headers:
+        raw_name = name.encode("utf-8", "surrogatepass")
+        raw_value = value.encode("utf-8", "surrogatepass")
+        parts += [_HEADER.pack(len(raw_name), len(raw_value)), raw_name, raw_value]
+    return b"".join(parts)
+
+
+@lru_cache(maxsize=1024)
+def _headers(raw: bytes) -> tuple[tuple[str, str], ...]:
+    found = []
+    at = 0
+    while at < len(raw):
+        name_bytes, value_bytes = _HEADER.unpack_from(raw, at)
+        at += _HEADER.size
+        name = raw[at : at + name_bytes].decode("utf-8", "surrogatepass")
+        at += name_bytes
+        found.append((name, raw[at : at + value_bytes].decode("utf-8", "surrogatepass")))
+        at += value_bytes
+    return tuple(found)
+
+
+@lru_cache(maxsize=1024)
+def _route_bytes(route: str) -> bytes:
+    return route.encode("utf-8", "surrogatepass")
+
+
+@lru_cache(maxsize=1024)
+def _route(raw: bytes) -> str:
+    return raw.decode("utf-8", "surrogatepass")
+
+
+def size_bytes(envelope: Envelope) -> int:
+    """Say how many bytes of the log *envelope* will take."""
+    body = _SPILL.size + len(envelope.spill.encode()) if envelope.spill else len(envelope.body)
+    headers = _headers_bytes(envelope.headers)
+    return OVERHEAD_BYTES + len(_route_bytes(envelope.route)) + len(headers) + body
+
+
+def encode(
+    envelope: Envelope, *, position: int, durable: int, epoch: int, salt: int
+) -> tuple[bytes, bytes, bytes]:
+    """Turn *envelope* into a frame: the head, the body and the checksum, to be joined."""
+    route, headers = _route_bytes(envelope.route), _headers_bytes(envelope.headers)
+    body, flags = envelope.body, 0
+    if envelope.spill:
+        body = _SPILL.pack(envelope.spill_bytes) + envelope.spill.encode()
+        flags = SPILLED
+    fixed = _HEAD.pack(
+        MAGIC,
+        OVERHEAD_BYTES + len(route) + len(headers) + len(body),
+        position,
+        durable,
+        envelope.received_at_s,
+        epoch,
+        flags,
+        len(route),
+        len(headers),
+    )
+    head = fixed + route + headers
+    return head, body, _CRC.pack(crc32(body, crc32(head, salt)))
+
+
+def length_at(buffer: bytes, start: int) -> int:
+    """Say how long the frame at *start* claims to be; 0 when no frame starts there."""
+    if len(buffer) - start < HEAD_BYTES or buffer[start : start + 4] != MAGIC:
+        return 0
+    length = int.from_bytes(buffer[start + 4 : start + 8], "little")
+    return length if length >= OVERHEAD_BYTES else 0
+
+
+def decode(buffer: bytes, start: int, *, salt: int) -> Frame | None:
+    """Read the frame at *start* of *buffer*; ``None`` unless every byte of it is as written."""
+    if len(buffer) - start < OVERHEAD_BYTES:
+        return None
+    magic, length, position, durable, received_at_s, epoch, flags, route_bytes, headers_bytes = (
+        _HEAD.unpack_from(buffer, start)
+    )
+    end = start + length
+    if magic != MAGIC or length < OVERHEAD_BYTES or end > len(buffer):
+        return None
+    crc_at = end - _CRC.size
+    if crc32(memoryview(buffer)[start:crc_at], salt) != _CRC.unpack_from(buffer, crc_at)[0]:
+        return None
+    headers_at = start + HEAD_BYTES + route_bytes
+    return Frame(
+        start,
+        end,
+        position,
+        durable,
+        received_at_s,
+        epoch,
+        flags,
+        _route(buffer[start + HEAD_BYTES : headers_at]),
+        headers_at,
+        headers_at + headers_bytes,
+    )
+
+
+def envelope(buffer: bytes, found: Frame) -> Envelope:
+    """Copy the envelope of a valid frame out of *buffer*."""
+    headers = _headers(buffer[found.headers_at : found.body_at])
+    body = buffer[found.body_at : found.end - _CRC.size]
+    if found.flags & SPILLED:
+        spill_bytes = _SPILL.unpack_from(body)[0]
+        spill = body[_SPILL.size :].decode()
+        return Envelope(found.route, found.received_at_s, headers, b"", spill, spill_bytes)
+    return Envelope(found.route, found.received_at_s, headers, body)
+
+
+def body_bytes(buffer: bytes, found: Frame) -> int:
+    """Say how large the body of a valid frame is, wherever it is kept."""
+    if found.flags & SPILLED:
+        return int(_SPILL.unpack_from(buffer, found.body_at)[0])
+    return found.end - _CRC.size - found.body_at
+
+
+def find_next(buffer: bytes, start: int, *, salt: int, above: int) -> Frame | None:
+    """Search *buffer* from *start* for the next valid frame with a position over *above*."""
+    at = buffer.find(MAGIC, start)
+    while at >= 0:
+        found = decode(buffer, at, salt=salt)
+        if found is not None and found.position > above:
+            return found
+        at = buffer.find(MAGIC, at + 1)
+    return None

@@ -1,0 +1,163 @@
+"""
+Group commit: every append that waits shares the next write and the next fsync.
+
+The event loop collects; one thread writes. At most one write is in progress. When it ends, one
+call back into the loop answers all of its waiters and hands over whatever gathered meanwhile::
+
+    loop    append append append ........ append append
+    thread         [write fdatasync]             [write fdatasync]
+    loop                            answer x 1                    answer x 4
+
+So the cost of a thread hand-over and of an fsync is shared by a group, an idle spool answers
+after one fsync without lingering, and a cancelled waiter holds up nobody: its entry is stored
+all the same, as an entry nobody was told about.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+import time
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from queue import SimpleQueue
+from typing import Any
+
+from relay.envelope import Envelope
+from relay.errors import SpoolClosed, SpoolError, SpoolFailed
+from relay.metrics import Metrics
+from relay.spool.writer import Writer, Written
+
+_GROUP_BYTES = 8 * 1024 * 1024
+_APPROXIMATE_HEAD_BYTES = 128
+
+_Waiter = tuple[Sequence[Envelope], "asyncio.Future[int]", float]
+
+
+class Log:
+    """
+    The loop's side of the log.
+
+    *on_commit* is called in the loop after every commit, before the waiters are answered.
+    """
+
+    def __init__(self, writer: Writer, metrics: Metrics, on_commit: Callable[[], None]) -> None:
+        self.writer = writer
+        self._metrics = metrics
+        self._on_commit = on_commit
+        self._loop = asyncio.get_running_loop()
+        # Owned by the loop. `last_position` is what has been acknowledged.
+        self.last_position = writer.position
+        self.waiting_bytes = 0
+        self._waiting: list[_Waiter] = []
+        self._is_busy = False
+        self._is_closed = False
+        self._idle = asyncio.Event()
+        self._idle.set()
+        self._jobs: SimpleQueue[Callable[[], None] | None] = SimpleQueue()
+        self._thread = threading.Thread(target=self._work, name="spool-writer", daemon=True)
+        self._thread.start()
+
+    def append(self, envelopes: Sequence[Envelope]) -> asyncio.Future[int]:
+        """
+        Queue *envelopes* for the next write; the future gives the last one's position.
+
+        Raises:
+            SpoolClosed: the log is closed.
+        """
+        if self._is_closed:
+            raise SpoolClosed("the spool is closed")
+        future = self._loop.create_future()
+        self._waiting.append((envelopes, future, time.perf_counter()))
+        for envelope in envelopes:
+            self.waiting_bytes += len(envelope.body) + _APPROXIMATE_HEAD_BYTES
+        if not self._is_busy:
+            self._is_busy = True
+            self._idle.clear()
+            # Not at once: what else this turn of the loop appends shares the write.
+            self._loop.call_soon(self._hand_over)
+        return future
+
+    async def in_writer(self, work: Callable[[], Any]) -> Any:
+        """Run *work* in the writer's thread, between two writes."""
+        future = self._loop.create_future()
+
+        def run() -> None:
+            try:
+                result, problem = work(), None
+            except Exception as error:  # noqa: BLE001  # carried to the caller
+                result, problem = None, error
+            self._in_loop(_resolve, future, result, problem)
+
+        self._jobs.put(run)
+        return await future
+
+    async def close(self) -> None:
+        """Finish what is queued, end the thread, close the files."""
+        if self._is_closed:
+            return
+        self._is_closed = True
+        await self._idle.wait()
+        await self.in_writer(self.writer.close)
+        self._jobs.put(None)
+
+    def _hand_over(self) -> None:
+        group, size_bytes, taken = self._waiting, 0, 0
+        for envelopes, _, _ in group:
+            size_bytes += sum(len(envelope.body) for envelope in envelopes)
+            taken += 1
+            if size_bytes >= _GROUP_BYTES:
+                break
+        self._waiting = group[taken:]
+        group = group[:taken]
+        self._jobs.put(lambda: self._write(group))
+
+    def _work(self) -> None:
+        while (job := self._jobs.get()) is not None:
+            job()
+
+    def _write(self, group: list[_Waiter]) -> None:
+        try:
+            results = self.writer.write([envelopes for envelopes, _, _ in group])
+        except Exception as error:  # noqa: BLE001  # a bug must not leave callers waiting
+            self.writer.failed = f"the log failed: {type(error).__name__}"
+            results = [SpoolFailed(self.writer.failed)] * len(group)
+        self._in_loop(self._answer, group, results)
+
+    def _in_loop(self, call: Callable[..., None], *arguments: Any) -> None:
+        # The loop may be gone when the process is taken down without close().
+        with suppress(RuntimeError):
+            self._loop.call_soon_threadsafe(call, *arguments)
+
+    def _answer(self, group: list[_Waiter], results: list[Written]) -> None:
+        self.last_position = self.writer.position
+        self._on_commit()
+        now_s = time.perf_counter()
+        observe = self._metrics.append_seconds.observe
+        for (envelopes, future, started_s), result in zip(group, results, strict=True):
+            for envelope in envelopes:
+                self.waiting_bytes -= len(envelope.body) + _APPROXIMATE_HEAD_BYTES
+            if future.done():
+                continue
+            if isinstance(result, SpoolError):
+                future.set_exception(result)
+            else:
+                future.set_result(result)
+                observe(now_s - started_s)
+        for fsync_s in self.writer.fsync_s:
+            self._metrics.fsync_seconds.observe(fsync_s)
+        self._metrics.append_group.observe(len(group))
+        if self._waiting:
+            self._hand_over()
+        else:
+            self._is_busy = False
+            self._idle.set()
+
+
+def _resolve(future: asyncio.Future[Any], result: Any, problem: Exception | None) -> None:
+    if future.done():
+        return
+    if problem is None:
+        future.set_result(result)
+    else:
+        future.set_exception(problem)

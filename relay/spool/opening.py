@@ -1,0 +1,182 @@
+"""
+The spool's folder, opened: its layout, its version, and everything that is found in it.
+
+::
+
+    var/spool/              0700
+      lock                  who holds it
+      version               the format, "1"
+      highwater             the last acknowledged position
+      folded                what retention deleted
+      reserve               room that is released when the disk is full
+      state.db              cursor, outcomes, dedupe, quarantine
+      log/                  segments
+      large/                bodies over the in-memory cap
+
+No path in it is absolute, so the folder can be moved.
+"""
+
+from __future__ import annotations
+
+import os
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from relay.clock import Clock
+from relay.config import SpoolConfig
+from relay.errors import SpoolError, SpoolVersion
+from relay.outcome import Reason
+from relay.spool.folded import Totals, read_folded
+from relay.spool.highwater import read_mark
+from relay.spool.intervals import Intervals
+from relay.spool.lock import Lock
+from relay.spool.recover import Lost, recover
+from relay.spool.segment import Segment, list_segments, sync_folder
+from relay.spool.state import State
+from relay.spool.writer import Writer
+
+FORMAT = 1
+
+
+@dataclass(slots=True)
+class Opened:
+    """
+    Everything that `LocalSpool` works with.
+
+    *settled* are the positions above the cursor that had an outcome when the spool was opened;
+    *damage* are sentences for people.
+    """
+
+    folder: Path
+    lock: Lock
+    segments: list[Segment]
+    state: State
+    writer: Writer
+    settled: Intervals
+    before: int
+    folded: Totals
+    damage: list[str]
+
+
+def prepare_folder(folder: Path) -> Lock:
+    """
+    Make the folder if need be, take its lock, check its version.
+
+    Raises:
+        SpoolError: the folder cannot be made or written.
+        SpoolLocked: another process holds it.
+        SpoolVersion: a newer relay wrote it.
+    """
+    try:
+        made = [path for path in (folder, *folder.parents) if not path.exists()]
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        for path in made:
+            sync_folder(path.parent)
+        lock = Lock(folder)
+    except OSError as error:
+        raise SpoolError(
+            f"the spool folder {folder} cannot be used: {error.strerror}",
+            hint="spool.path must be a folder that the relay may write",
+        ) from error
+    try:
+        _check_version(folder / "version")
+        for name in ("log", "large"):
+            if not (folder / name).is_dir():
+                (folder / name).mkdir(mode=0o700)
+                sync_folder(folder)
+    except OSError as error:
+        lock.release()
+        raise SpoolError(f"the spool folder {folder} cannot be used: {error.strerror}") from error
+    except SpoolError:
+        lock.release()
+        raise
+    return lock
+
+
+def _check_version(path: Path) -> None:
+    if not path.exists():
+        draft = path.with_suffix(".new")
+        fd = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
+        try:
+            os.write(fd, b"%d\n" % FORMAT)
+            os.fsync(fd)
+        finally:
+            os.close(fd)
+        draft.replace(path)
+        sync_folder(path.parent)
+        return
+    text = path.read_text("ascii", "replace").strip()
+    if not text.isdigit() or int(text) > FORMAT:
+        raise SpoolVersion(
+            f"the spool {path.parent} has format {text or 'unknown'}, this relay knows {FORMAT}",
+            hint="start the newer relay that wrote it, or give this one another spool.path",
+        )
+
+
+def open_folder(lock: Lock, config: SpoolConfig, clock: Clock) -> Opened:
+    """
+    Read what is there, report what is missing to the state, get ready to append.
+
+    Raises:
+        SpoolError: a file cannot be read.
+    """
+    folder = Path(config.path)
+    before, folded = read_folded(folder / "folded")
+    segments = list_segments(folder / "log")
+    _finish_deleting(segments, before)
+    first = min(before, segments[0].first) if segments else before
+    state = State.open(
+        folder,
+        now_s=clock.wall_s(),
+        dedupe_window_s=config.dedupe_window,
+        dedupe_max_bytes=config.dedupe_max_bytes,
+        rebuild_cursor=first - 1,
+    )
+    damage = [state.rebuilt] if state.rebuilt else []
+    settled = Intervals(state.settled_above_cursor())
+    marked, epoch = read_mark(folder / "highwater")
+    found = recover(
+        segments, proven=max(marked, state.cursor, settled.last), epoch=epoch, before=before
+    )
+    damage += found.notes
+    damage += report_lost(state, found.lost, settled)
+    writer = Writer(
+        folder / "log",
+        segments,
+        position=found.position,
+        epoch=max(found.epoch, 1),
+        segment_bytes=segment_bytes(config),
+        clock=clock,
+    )
+    if found.tail is not None:
+        writer.resume(found.tail)
+    else:
+        writer.begin()
+    return Opened(folder, lock, segments, state, writer, settled, before, folded, damage)
+
+
+def segment_bytes(config: SpoolConfig) -> int:
+    """Say how large a segment may be: a small spool needs small ones, or none could go."""
+    return max(64 * 1024, min(config.segment_bytes, config.max_bytes // 8))
+
+
+def report_lost(state: State, lost: list[Lost], settled: Intervals) -> list[str]:
+    """Give the lost positions that had no outcome theirs; add them to *settled*."""
+    notes = []
+    for item in lost:
+        for first, last in settled.missing(max(item.first, state.cursor + 1), item.last):
+            state.lose(first, last, item.reason, item.detail)
+            settled.add(first, last)
+            notes.append(
+                f"lost positions {first} to {last}: {item.detail} ({Reason(item.reason).value})"
+            )
+    return notes
+
+
+def _finish_deleting(segments: list[Segment], before: int) -> None:
+    """Delete what retention had accounted for when it was interrupted."""
+    while len(segments) > 1 and segments[1].first <= before:
+        with suppress(FileNotFoundError):
+            segments[0].path.unlink()
+        del segments[0]

@@ -1,0 +1,91 @@
+"""
+Frames read in order from a segment, in pieces, with every gap named.
+
+A frame that does not decode is damage: the rest of the segment is searched for the next valid
+frame, and the positions between are a gap. A gap is a value; who finds it decides what it means.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from relay.spool import frame
+from relay.spool.frame import Frame
+from relay.spool.segment import Segment, read_range
+
+CHUNK_BYTES = 512 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Gap:
+    """Positions *first* to *last* that cannot be read; *offset* is where the damage starts."""
+
+    first: int
+    last: int
+    offset: int
+
+
+@dataclass(slots=True)
+class Chunk:
+    """
+    What one read gave: valid *frames*, each with the buffer it is in, and *gaps*, in order.
+
+    *offset* and *expected* are where the next read starts.
+    """
+
+    offset: int
+    expected: int
+    frames: list[tuple[bytes, int, Frame]] = field(default_factory=list, repr=False)
+    gaps: list[Gap] = field(default_factory=list)
+
+
+def scan(
+    segment: Segment, offset: int, expected: int, *, end: int, chunk_bytes: int = CHUNK_BYTES
+) -> Chunk:
+    """
+    Read about *chunk_bytes* of *segment* from *offset*, where position *expected* should be.
+
+    *end* is the offset to stop at. Each frame comes as (buffer, offset of that buffer, frame).
+
+    Raises:
+        OSError: the file cannot be read.
+    """
+    chunk = Chunk(offset, expected)
+    buffer = read_range(segment.path, offset, min(chunk_bytes, end - offset))
+    base, at = offset, 0
+    while base + at < end:
+        found = frame.decode(buffer, at, salt=segment.salt)
+        if found is None:
+            if _is_cut_off(buffer, at, base=base, end=end):
+                if at:
+                    break
+                length = max(frame.length_at(buffer, 0), frame.HEAD_BYTES)
+                buffer = read_range(segment.path, base, length)
+                found = frame.decode(buffer, 0, salt=segment.salt)
+            if found is None:
+                base, buffer = base + at, read_range(segment.path, base + at, end - base - at)
+                found = frame.find_next(buffer, 1, salt=segment.salt, above=chunk.expected - 1)
+            if found is None:
+                chunk.offset = end
+                return chunk
+        if found.position > chunk.expected:
+            chunk.gaps.append(Gap(chunk.expected, found.position - 1, chunk.offset))
+        if found.position >= chunk.expected:
+            chunk.frames.append((buffer, base, found))
+            chunk.expected = found.position + 1
+        at = found.end
+        chunk.offset = base + at
+        if at >= chunk_bytes:
+            break
+    return chunk
+
+
+def _is_cut_off(buffer: bytes, at: int, *, base: int, end: int) -> bool:
+    """Say whether the frame at *at* may be whole in the file and only cut off by the read."""
+    if base + len(buffer) >= end:
+        return False
+    left = len(buffer) - at
+    if left < frame.HEAD_BYTES:
+        return True
+    length = frame.length_at(buffer, at)
+    return left < length <= end - base - at
