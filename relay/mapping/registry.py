@@ -1,0 +1,53 @@
+"""
+Every documented function of the mapping language, by name.
+
+Names are case-sensitive, as the engine has them, and carry no namespace. `methods` lists the
+methods of Java values that the documentation shows beside the functions.
+"""
+
+from __future__ import annotations
+
+from difflib import get_close_matches
+from functools import cache
+
+from relay.mapping import functions_special
+from relay.mapping.function import Context, Example, Function, FunctionFailed, Method
+
+__all__ = [
+    "Context",
+    "Example",
+    "Function",
+    "FunctionFailed",
+    "Method",
+    "find",
+    "functions",
+    "methods",
+    "nearest",
+]
+
+
+def functions() -> tuple[Function, ...]:
+    """Every function, in the documentation's order of families."""
+    return (*functions_special.FUNCTIONS,)
+
+
+def methods() -> tuple[Method, ...]:
+    """The methods that are documented beside the functions."""
+    return ()
+
+
+def find(name: str) -> Function | None:
+    """Give the function called exactly *name*."""
+    return _by_name().get(name)
+
+
+def nearest(name: str) -> str | None:
+    """Give the known name a person most likely meant by *name*, if one is near."""
+    folded = {known.lower(): known for known in _by_name()}
+    near = get_close_matches(name.lower(), folded, n=1, cutoff=0.7)
+    return folded[near[0]] if near else None
+
+
+@cache
+def _by_name() -> dict[str, Function]:
+    return {entry.name: entry for entry in functions()}
