@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: demo test check format bench prove image lock clean
+.PHONY: demo test check format docs bench prove image lock clean
 
 $(READY): pyproject.toml requirements-dev.txt
 	$(PYTHON) -m venv $(VENV)
@@ -27,6 +27,10 @@ check: $(READY)
 format: $(READY)
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
+
+# The pages that are made from tables in the code; `make test` says when they are out of step.
+docs: $(READY)
+	$(BIN)/python tests/docs/generate.py
 
 # Minutes of faults and kills; `make test` runs a short form of each.
 prove: $(READY)

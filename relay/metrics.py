@@ -1,18 +1,17 @@
 """
 Every metric of the relay, in one object made by the composition root.
 
-Counters and histograms are fed where things happen; gauges are read from live ``stats()`` at the
-moment of a scrape (`Metrics.watch`). Labels are bounded: routes come from the configuration,
-statuses and reasons from enums; nothing that a sender chooses becomes a label.
-``docs/metrics.md`` is generated from `Metrics.families`.
+Counters and histograms are fed where things happen; most gauges are read from live ``stats()`` at
+the moment of a scrape (`relay.service.gauges`). Labels are bounded: routes come from the
+configuration, statuses and reasons from enums; nothing that a sender chooses becomes a label.
+``docs/metrics.md`` is generated from `Metrics.instruments` and those gauges.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from typing import TypeVar
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
-from prometheus_client.core import GaugeMetricFamily, Metric
 
 _FAST_S = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 4)
 _SLOW_S = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60)
@@ -20,7 +19,8 @@ _LONG_S = (0.05, 0.1, 0.25, 0.5, 1, 5, 15, 60, 300, 1800, 3600, 21600, 86400, 60
 _COUNTS = (1, 2, 5, 10, 25, 50, 100, 250, 500, 1000)
 _SIZES = (1e3, 5e3, 1e4, 5e4, 1e5, 2.5e5, 5e5, 7.5e5, 1e6)
 
-Sample = tuple[tuple[str, ...], float]
+Instrument = Counter | Gauge | Histogram
+_I = TypeVar("_I", Counter, Gauge, Histogram)
 
 
 class Metrics:
@@ -28,6 +28,8 @@ class Metrics:
 
     def __init__(self) -> None:
         self.registry = CollectorRegistry(auto_describe=True)
+        self.instruments: list[Instrument] = []
+        self._labels: dict[int, tuple[str, ...]] = {}
         self.deliveries = self._counter(
             "relay_deliveries_total", "Requests from senders, by answer.", "route", "status"
         )
@@ -116,44 +118,23 @@ class Metrics:
             "relay_build_info", "Always 1; the labels say what runs.", "version", "python"
         )
 
-    def watch(
-        self, name: str, help_text: str, labels: tuple[str, ...], read: Callable[[], list[Sample]]
-    ) -> None:
-        """Export a gauge whose values *read* gives at every scrape."""
-        self.registry.register(_Watched(name, help_text, labels, read))
-
-    def families(self) -> list[Metric]:
-        """List every family in name order, with help and type."""
-        return sorted(self.registry.collect(), key=lambda family: family.name)
+    def labels_of(self, instrument: Instrument) -> tuple[str, ...]:
+        """Name the labels of one of `instruments`."""
+        return self._labels[id(instrument)]
 
     def _counter(self, name: str, help_text: str, *labels: str) -> Counter:
-        return Counter(name, help_text, labels, registry=self.registry)
+        return self._kept(Counter(name, help_text, labels, registry=self.registry), labels)
 
     def _gauge(self, name: str, help_text: str, *labels: str) -> Gauge:
-        return Gauge(name, help_text, labels, registry=self.registry)
+        return self._kept(Gauge(name, help_text, labels, registry=self.registry), labels)
 
     def _histogram(
         self, name: str, help_text: str, buckets: tuple[float, ...], *labels: str
     ) -> Histogram:
-        return Histogram(name, help_text, labels, buckets=buckets, registry=self.registry)
+        made = Histogram(name, help_text, labels, buckets=buckets, registry=self.registry)
+        return self._kept(made, labels)
 
-
-class _Watched:
-    """A gauge that asks for its values when it is scraped."""
-
-    def __init__(
-        self, name: str, help_text: str, labels: tuple[str, ...], read: Callable[[], list[Sample]]
-    ) -> None:
-        self._name = name
-        self._help = help_text
-        self._labels = labels
-        self._read = read
-
-    def describe(self) -> Iterator[Metric]:
-        yield GaugeMetricFamily(self._name, self._help, labels=self._labels)
-
-    def collect(self) -> Iterator[Metric]:
-        family = GaugeMetricFamily(self._name, self._help, labels=self._labels)
-        for labels, value in self._read():
-            family.add_metric(labels, value)
-        yield family
+    def _kept(self, instrument: _I, labels: tuple[str, ...]) -> _I:
+        self.instruments.append(instrument)
+        self._labels[id(instrument)] = labels
+        return instrument

@@ -1,0 +1,103 @@
+"""
+Everything that would go wrong later, found now: settings, mapping sets, schemas, the disk.
+
+Nothing is sent anywhere. Every problem is listed, not only the first.
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+import shutil
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+
+from relay.config import Config, SpoolConfig
+from relay.errors import ConfigError
+from relay.forward.transform import Transform
+from relay.mapping.lint import lint
+
+
+class Severity(StrEnum):
+    """Whether the relay would refuse to start, or only do something unwanted."""
+
+    ERROR = "error"
+    WARNING = "warning"
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing to mend; *where* names the setting, the row or the folder."""
+
+    severity: Severity
+    where: str
+    message: str
+
+
+def check(load: Callable[[], Config]) -> list[Finding]:
+    """Look at the settings that *load* reads and at what they name."""
+    try:
+        config = load()
+    except ConfigError as error:
+        return [_of_problem(problem) for problem in error.problems or (error.message,)]
+    return [*_routes(config), *_disk(config.spool)]
+
+
+def _of_problem(problem: str) -> Finding:
+    where, _, message = problem.partition(": ")
+    return Finding(Severity.ERROR, where, message or problem)
+
+
+def _routes(config: Config) -> Iterator[Finding]:
+    for name, route in config.routes.items():
+        try:
+            transform = Transform(name, route, Path(config.spool.path) / "large")
+        except ConfigError as error:
+            yield from (_of_problem(problem) for problem in error.problems or (error.message,))
+            continue
+        for found in lint(transform.mapping, transform.schema):
+            yield Finding(Severity(found.severity), f"routes.{name}.mapping", str(found))
+
+
+def _disk(spool: SpoolConfig) -> Iterator[Finding]:
+    folder = Path(spool.path)
+    try:
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        _try_write(folder)
+    except OSError as error:
+        yield Finding(
+            Severity.ERROR,
+            "spool.path",
+            f"{folder}: {error.strerror}; expected a folder that can be written and synced",
+        )
+        return
+    free_bytes = shutil.disk_usage(folder).free
+    used_bytes = sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
+    if free_bytes + used_bytes < spool.max_bytes:
+        yield Finding(
+            Severity.WARNING,
+            "spool.max_bytes",
+            f"{spool.max_bytes} bytes are allowed, but the disk has room for "
+            f"{free_bytes + used_bytes}; expected a larger disk or a smaller limit",
+        )
+
+
+def _try_write(folder: Path) -> None:
+    """
+    Write, sync and remove a file in *folder*.
+
+    Raises:
+        OSError: one of them does not work.
+    """
+    path = folder / f"check.{secrets.token_hex(4)}"
+    fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+    try:
+        os.write(fd, b"check")
+        os.fdatasync(fd)
+    finally:
+        os.close(fd)
+        with suppress(OSError):
+            path.unlink()

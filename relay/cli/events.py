@@ -1,0 +1,220 @@
+"""``relay events``: what became of each event."""
+
+from __future__ import annotations
+
+import time
+from base64 import b64decode
+from collections.abc import Mapping
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from relay.cli.options import (
+    ConfigPath,
+    DryRun,
+    Event,
+    Json,
+    Limit,
+    Position,
+    Rate,
+    Route,
+    Since,
+    Until,
+    Why,
+    print_json,
+    query,
+    run,
+    shown_time,
+    spool_config,
+)
+from relay.control import arguments_of, change_all, each_page, open_desk
+from relay.errors import ControlError
+from relay.outcome import Outcome
+from relay.spool.port import Found, Query, Replayed
+
+Ended = Annotated[Outcome | None, typer.Option("--outcome", help="Only this outcome.")]
+Waiting = Annotated[bool, typer.Option("--pending", help="Only those without an outcome.")]
+Body = Annotated[bool, typer.Option("--body", help="Print the raw body only, as it came.")]
+
+events = typer.Typer(help="Look events up, and send them again.", no_args_is_help=True)
+
+EVERYTHING = 1 << 62
+
+
+def register(app: typer.Typer) -> None:
+    """Add the noun to the command line."""
+    app.add_typer(events, name="events")
+
+
+@events.command("ls")
+def list_events(
+    config: ConfigPath = None,
+    route: Route = "",
+    outcome: Ended = None,
+    pending: Waiting = False,
+    reason: Why = None,
+    event_id: Event = "",
+    position: Position = None,
+    since: Since = "",
+    until: Until = "",
+    limit: Limit = 100,
+    json: Json = False,
+) -> None:
+    """List events in the order of their reception."""
+    wanted = query(
+        route=route,
+        outcome=outcome,
+        pending=pending,
+        reason=reason,
+        event_id=event_id,
+        position=position,
+        since=since,
+        until=until,
+        limit=limit,
+        now_s=time.time(),
+    )
+    show_list(config, wanted, json=json)
+
+
+@events.command("show")
+def show_event(
+    config: ConfigPath = None,
+    event_id: Event = "",
+    position: Position = None,
+    body: Body = False,
+    json: Json = False,
+) -> None:
+    """Show one event: its end, why, its headers, and with --body its bytes."""
+    if not event_id and position is None:
+        raise typer.BadParameter("name the event with --event-id or --position")
+    show_one(config, query(event_id=event_id, position=position), body=body, json=json)
+
+
+@events.command("replay")
+def replay_events(
+    config: ConfigPath = None,
+    route: Route = "",
+    outcome: Ended = Outcome.DELIVERED,
+    reason: Why = None,
+    event_id: Event = "",
+    position: Position = None,
+    since: Since = "",
+    until: Until = "",
+    limit: Limit = EVERYTHING,
+    rate: Rate = 0.0,
+    dry_run: DryRun = False,
+    json: Json = False,
+) -> None:
+    """Send events again that have an outcome: same position and id, one attempt more."""
+    if not (event_id or position is not None or since or reason):
+        raise typer.BadParameter(
+            "name what to replay: --event-id, --position, --reason or --since"
+        )
+    wanted = query(
+        route=route,
+        outcome=None if event_id or position is not None else outcome,
+        reason=reason,
+        event_id=event_id,
+        position=position,
+        since=since,
+        until=until,
+        limit=limit,
+        now_s=time.time(),
+    )
+    replay(config, wanted, rate=rate, dry_run=dry_run, json=json)
+
+
+def show_list(config: str | None, wanted: Query, *, json: bool) -> None:
+    """Print what matches *wanted*, a line each or as ``{"events": [...]}``."""
+    loaded = spool_config(config)
+
+    async def main() -> list[Found]:
+        async with open_desk(loaded) as desk:
+            return [one async for page in each_page(desk, wanted) for one in page]
+
+    found = run(main)
+    if json:
+        print_json({"events": found})
+        return
+    columns = ("position", "received", "route", "bytes", "outcome", "reason", "event id", "where")
+    table = Table(*columns, box=None)
+    for one in found:
+        outcome = f"{one.outcome or 'pending'}{f' #{one.attempt}' if one.attempt > 1 else ''}"
+        where = " ".join(part for part in (one.path, one.detail) if part)
+        table.add_row(
+            str(one.position),
+            shown_time(one.received_at_s),
+            one.route,
+            str(one.size_bytes),
+            outcome,
+            str(one.reason or ""),
+            one.event_id,
+            where,
+        )
+    Console().print(table)
+
+
+def show_one(config: str | None, wanted: Query, *, body: bool, json: bool) -> None:
+    """Print the first event that matches *wanted* with everything that is kept of it."""
+    loaded = spool_config(config)
+
+    async def main() -> dict[str, Any]:
+        async with open_desk(loaded) as desk:
+            return await desk.call("show", **arguments_of(wanted))
+
+    answer = run(main)
+    raw = b64decode(answer["body"]) if answer["body"] is not None else None
+    if body:
+        if raw is None:
+            raise ControlError("the bytes of this event are no longer kept")
+        typer.get_binary_stream("stdout").write(raw)
+        return
+    if json:
+        print_json(answer)
+        return
+    _print_event(answer, raw)
+
+
+def _print_event(answer: Mapping[str, Any], raw: bytes | None) -> None:
+    for name, value in answer["event"].items():
+        if name.endswith("_at_s"):
+            typer.echo(f"{name.removesuffix('_s'):>14}  {shown_time(value)}")
+        elif value not in {None, ""}:
+            typer.echo(f"{name:>14}  {value}")
+    for name, value in answer["headers"]:
+        typer.echo(f"{'header':>14}  {name}: {value}")
+    kept = "no longer kept" if raw is None else f"{len(raw)} bytes; --body prints them"
+    typer.echo(f"{'body':>14}  {kept}")
+
+
+def replay(config: str | None, wanted: Query, *, rate: float, dry_run: bool, json: bool) -> None:
+    """Replay what matches *wanted* and say how many."""
+    change(config, wanted, "replay", rate=rate, dry_run=dry_run, json=json)
+
+
+def change(
+    config: str | None,
+    wanted: Query,
+    verb: str,
+    *,
+    rate: float,
+    dry_run: bool,
+    json: bool,
+    **arguments: str,
+) -> None:
+    """Carry out *verb* on what matches *wanted*, and print what it did."""
+    loaded = spool_config(config)
+
+    async def main() -> Replayed:
+        async with open_desk(loaded) as desk:
+            return await change_all(desk, verb, wanted, per_s=rate, dry_run=dry_run, **arguments)
+
+    done = run(main)
+    if json:
+        print_json(done)
+        return
+    what = {"replay": "pending again", "drop": "discarded"}[verb]
+    would = "would be " if dry_run else ""
+    typer.echo(f"{done.done} {would}{what}, {done.already} already, {done.gone} no longer kept")

@@ -1,0 +1,111 @@
+"""Options that several nouns share, and how all of them print."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import Callable, Coroutine
+from datetime import UTC, datetime
+from typing import Annotated, Any, TypeVar
+
+import orjson
+import typer
+
+from relay.config import Config, load_config
+from relay.outcome import Outcome, Reason
+from relay.spool.port import Query
+
+T = TypeVar("T")
+
+ConfigPath = Annotated[
+    str | None, typer.Option("--config", envvar="RELAY_CONFIG", help="The settings file.")
+]
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
+DryRun = Annotated[bool, typer.Option("--dry-run", help="Say what would be done, change nothing.")]
+Route = Annotated[str, typer.Option("--route", help="Only this route.")]
+Event = Annotated[str, typer.Option("--event-id", help="Only this event id.")]
+Position = Annotated[int | None, typer.Option("--position", help="Only this position.")]
+Why = Annotated[Reason | None, typer.Option("--reason", help="Only this reason.")]
+Since = Annotated[
+    str, typer.Option("--since", help="Received from then on; RFC 3339 or an age such as 2h.")
+]
+Until = Annotated[
+    str, typer.Option("--until", help="Received before then; RFC 3339 or an age such as 2h.")
+]
+Limit = Annotated[int, typer.Option("--limit", min=1, help="At most so many.")]
+Rate = Annotated[float, typer.Option("--rate", min=0.0, help="At most so many a second; 0: any.")]
+
+_AGES = {"s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
+
+
+def spool_config(config: str | None) -> Config:
+    """
+    Read what a command on the spool needs; secrets and routes may be missing.
+
+    Raises:
+        ConfigError: the settings cannot be used.
+    """
+    return load_config(config, os.environ, needs=("spool",))
+
+
+def query(
+    *,
+    route: str = "",
+    outcome: Outcome | None = None,
+    pending: bool = False,
+    reason: Reason | None = None,
+    event_id: str = "",
+    position: int | None = None,
+    since: str = "",
+    until: str = "",
+    limit: int = 100,
+    now_s: float = 0.0,
+) -> Query:
+    """
+    Make a query of what was given on the command line.
+
+    Raises:
+        typer.BadParameter: a time cannot be read.
+    """
+    return Query(
+        route=route,
+        outcome=outcome,
+        pending=pending,
+        reason=reason,
+        event_id=event_id,
+        position=position,
+        since_s=_time_s(since, now_s),
+        until_s=_time_s(until, now_s),
+        limit=limit,
+    )
+
+
+def _time_s(text: str, now_s: float) -> float | None:
+    if not text:
+        return None
+    if text[-1:] in _AGES and text[:-1].replace(".", "", 1).isdigit():
+        return now_s - float(text[:-1]) * _AGES[text[-1]]
+    try:
+        when = datetime.fromisoformat(text)
+    except ValueError:
+        raise typer.BadParameter(
+            f"expected a time such as 2026-01-31T12:00:00Z or an age such as 2h, got {text!r}"
+        ) from None
+    return (when if when.tzinfo else when.replace(tzinfo=UTC)).timestamp()
+
+
+def shown_time(wall_s: float | None) -> str:
+    """Write *wall_s* for a person: RFC 3339 to the second, in UTC."""
+    if wall_s is None:
+        return ""
+    return datetime.fromtimestamp(wall_s, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def print_json(value: object) -> None:
+    """Print one JSON object on stdout."""
+    typer.echo(orjson.dumps(value, option=orjson.OPT_NON_STR_KEYS).decode())
+
+
+def run(main: Callable[[], Coroutine[Any, Any, T]]) -> T:
+    """Run *main* in an event loop of its own."""
+    return asyncio.run(main())

@@ -1,0 +1,29 @@
+"""``relay serve``: the relay itself."""
+
+from __future__ import annotations
+
+import os
+
+import typer
+
+from relay.cli.options import ConfigPath
+from relay.config import Config, load_config
+from relay.logs import configure_logs
+from relay.service import serve
+
+
+def register(app: typer.Typer) -> None:
+    """Add the verb to the command line."""
+    app.command("serve")(serve_relay)
+
+
+def serve_relay(config: ConfigPath = None) -> None:
+    """Take events from Customer.io, keep them, send them to Adobe; until SIGTERM."""
+
+    def load() -> Config:
+        return load_config(config, os.environ)
+
+    configure_logs(load().log)
+    code = serve(load, os.environ)
+    if code:
+        raise typer.Exit(code)

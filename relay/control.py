@@ -1,0 +1,351 @@
+"""
+What people do to a spool, beside the running relay or without one.
+
+A `Desk` does the work on an open spool. While the relay holds the spool it answers for its own
+desk on the socket ``control`` in the spool's folder; otherwise a command opens the spool itself
+and asks a desk of its own. `open_desk` finds out which, so that a command does not care.
+
+One request a connection, JSON both ways, ended by closing that direction::
+
+    {"verb": "events", "route": "marketing", "limit": 20}
+    {"result": {"events": [...]}}    or    {"error": "...", "hint": "..."}
+
+The socket has mode 0600 in a folder of mode 0700: whoever may open it may read the spool anyway.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import socket
+from base64 import b64encode
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import asynccontextmanager, suppress
+from dataclasses import asdict, fields, replace
+from pathlib import Path
+from typing import Any, Protocol
+
+import orjson
+import structlog
+
+from relay.clock import Clock, SystemClock
+from relay.config import Config
+from relay.envelope import Envelope
+from relay.errors import ControlError, RelayError, SpoolLocked
+from relay.metrics import Metrics
+from relay.outcome import Outcome, Reason
+from relay.spool.local import LocalSpool
+from relay.spool.port import Found, Query, Replayed, Spool
+
+_MAX_REQUEST_BYTES = 64 * 1024
+_TIMEOUT_S = 60.0
+_PAGE = 500
+_FIELDS = frozenset(field.name for field in fields(Query))
+
+Answer = dict[str, Any]
+Verb = Callable[[Mapping[str, Any]], Awaitable[Answer]]
+
+log = structlog.get_logger("relay.control")
+
+
+class Caller(Protocol):
+    """Somebody who answers the verbs: a `Desk` here, or a `ControlClient` for one elsewhere."""
+
+    async def call(self, verb: str, **arguments: Any) -> Answer:
+        """
+        Carry out *verb*.
+
+        Raises:
+            ControlError: the verb or an argument is unknown, or the other side does not answer.
+        """
+        ...
+
+
+class Desk:
+    """The verbs on one open spool; *more* are verbs that only a running relay has."""
+
+    def __init__(self, spool: Spool, *, more: Mapping[str, Verb] | None = None) -> None:
+        self._spool = spool
+        self._verbs: dict[str, Verb] = {
+            "events": self._events,
+            "show": self._show,
+            "replay": self._replay,
+            "drop": self._drop,
+            "delivered_by_hour": self._delivered_by_hour,
+            **(more or {}),
+        }
+
+    async def call(self, verb: str, **arguments: Any) -> Answer:
+        """Carry out *verb*; see `Caller.call`."""
+        work = self._verbs.get(verb)
+        if work is None:
+            raise ControlError(
+                f"the relay has no verb {verb!r}", hint=f"it knows {', '.join(self._verbs)}"
+            )
+        return await work(arguments)
+
+    async def _events(self, arguments: Mapping[str, Any]) -> Answer:
+        found = await self._spool.find(query_of(arguments))
+        return {"events": [asdict(one) for one in found]}
+
+    async def _show(self, arguments: Mapping[str, Any]) -> Answer:
+        """``{"event": {...}, "headers": [[name, value]], "body": "<base64>" or null}``."""
+        found = await self._spool.find(query_of(arguments))
+        if not found:
+            raise ControlError("there is no such event", hint="relay events ls shows what is kept")
+        one = found[0]
+        envelope = await self._spool.body(one.position)
+        body = None if envelope is None else await self._bytes(envelope)
+        return {
+            "event": asdict(one),
+            "matches": len(found),
+            "headers": [] if envelope is None else [list(pair) for pair in envelope.headers],
+            "body": None if body is None else b64encode(body).decode(),
+        }
+
+    async def _bytes(self, envelope: Envelope) -> bytes | None:
+        if not envelope.spill:
+            return envelope.body
+        return await self._spool.spilled(envelope)
+
+    async def _replay(self, arguments: Mapping[str, Any]) -> Answer:
+        dry_run, rest = _flag(arguments, "dry_run")
+        return asdict(await self._spool.replay(query_of(rest), dry_run=dry_run))
+
+    async def _drop(self, arguments: Mapping[str, Any]) -> Answer:
+        dry_run, rest = _flag(arguments, "dry_run")
+        who = str(rest.pop("who", "")) or "unknown"
+        return asdict(await self._spool.drop(query_of(rest), who=who, dry_run=dry_run))
+
+    async def _delivered_by_hour(self, arguments: Mapping[str, Any]) -> Answer:
+        """``{"hours": {"1700000000": 12}}``: seconds UTC of the hour's start, count delivered."""
+        hours = await self._spool.delivered_by_hour(str(arguments.get("route", "")))
+        return {"hours": {str(start_s): count for start_s, count in hours.items()}}
+
+
+def _flag(arguments: Mapping[str, Any], name: str) -> tuple[bool, dict[str, Any]]:
+    rest = dict(arguments)
+    return bool(rest.pop(name, False)), rest
+
+
+def query_of(arguments: Mapping[str, Any]) -> Query:
+    """
+    Read a query as it comes over the socket.
+
+    Raises:
+        ControlError: a field is unknown or has no sense.
+    """
+    unknown = sorted(set(arguments) - _FIELDS)
+    if unknown:
+        raise ControlError(f"unknown field {', '.join(unknown)}")
+    values = dict(arguments)
+    try:
+        if values.get("outcome"):
+            values["outcome"] = Outcome(values["outcome"])
+        if values.get("reason"):
+            values["reason"] = Reason(values["reason"])
+    except ValueError as error:
+        raise ControlError(str(error)) from None
+    return Query(**values)
+
+
+def arguments_of(query: Query) -> dict[str, Any]:
+    """Write *query* as `query_of` reads it; what does not narrow is left out."""
+    blank = Query()
+    return {
+        field.name: value
+        for field in fields(Query)
+        if (value := getattr(query, field.name)) != getattr(blank, field.name)
+    }
+
+
+def found_of(value: Mapping[str, Any]) -> Found:
+    """Read one event as `Desk` gives it, on either side of the socket."""
+    outcome, reason = value["outcome"], value["reason"]
+    return Found(
+        **{
+            **value,
+            "outcome": Outcome(outcome) if outcome else None,
+            "reason": Reason(reason) if reason else None,
+        }
+    )
+
+
+async def each_page(caller: Caller, query: Query) -> AsyncIterator[list[Found]]:
+    """Go through everything that matches *query*, at most its *limit*, page by page."""
+    left = query.limit
+    page = replace(query, limit=min(left, _PAGE))
+    while left > 0:
+        answer = await caller.call("events", **arguments_of(page))
+        found = [found_of(value) for value in answer["events"]]
+        if found:
+            yield found
+        if len(found) < page.limit:
+            return
+        left -= len(found)
+        page = replace(page, after=found[-1].position, limit=min(left, _PAGE))
+
+
+async def change_all(
+    caller: Caller, verb: str, query: Query, *, per_s: float = 0.0, **arguments: Any
+) -> Replayed:
+    """
+    Replay or drop everything that matches *query*, at most *per_s* a second (0: at once).
+
+    Each entry is named by its position, so that what arrives meanwhile is left alone.
+    """
+    positions = [one.position async for page in each_page(caller, query) for one in page]
+    total = Replayed()
+    loop = asyncio.get_running_loop()
+    started_s = loop.time()
+    for number, position in enumerate(positions):
+        if per_s:
+            await asyncio.sleep(max(0.0, started_s + number / per_s - loop.time()))
+        only = replace(query, position=position, after=0, limit=1)
+        answer = await caller.call(verb, **arguments_of(only), **arguments)
+        total = Replayed(
+            total.done + answer["done"],
+            total.already + answer["already"],
+            total.gone + answer["gone"],
+            (*total.positions, *answer["positions"]),
+        )
+    return total
+
+
+class ControlServer:
+    """The running relay's end of the socket; `open` makes it, `close` removes it."""
+
+    def __init__(self, folder: Path, desk: Caller) -> None:
+        self._folder = folder
+        self._desk = desk
+        self._server: asyncio.Server | None = None
+
+    async def open(self) -> None:
+        """
+        Listen on the socket in the folder; the caller holds the spool's lock.
+
+        Raises:
+            ControlError: it cannot be made.
+        """
+        with socket.socket(socket.AF_UNIX) as draft, _short(self._folder) as place:
+            try:
+                with suppress(FileNotFoundError):
+                    (place / "control").unlink()
+                draft.bind(str(place / "control"))
+                (place / "control").chmod(0o600)
+            except OSError as error:
+                raise ControlError(
+                    f"no control socket in {self._folder}: {error.strerror}",
+                    hint="the spool's folder must be on a file system that has sockets",
+                ) from error
+            self._server = await asyncio.start_unix_server(self._serve, sock=draft.dup())
+
+    async def close(self) -> None:
+        """Stop listening and remove the socket."""
+        if self._server is not None:
+            self._server.close()
+            with suppress(OSError):
+                (self._folder / "control").unlink()
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        try:
+            async with asyncio.timeout(_TIMEOUT_S):
+                raw = await reader.read(-1) if not reader.at_eof() else b""
+                answer = await self._answer(raw)
+                writer.write(orjson.dumps(answer))
+                await writer.drain()
+        except (OSError, TimeoutError):
+            log.warning("control_connection_lost")
+        finally:
+            writer.close()
+
+    async def _answer(self, raw: bytes) -> Answer:
+        try:
+            if len(raw) > _MAX_REQUEST_BYTES:
+                raise ControlError("the request is too long")
+            request = orjson.loads(raw)
+            verb = request.pop("verb")
+            return {"result": await self._desk.call(verb, **request)}
+        except RelayError as error:
+            return {"error": error.message, "hint": error.hint}
+        except (orjson.JSONDecodeError, KeyError, TypeError, AttributeError) as error:
+            return {"error": f"the request cannot be read: {type(error).__name__}", "hint": ""}
+
+
+class ControlClient:
+    """A command's end of the socket of the relay that holds the spool in *folder*."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+
+    async def call(self, verb: str, **arguments: Any) -> Answer:
+        """Ask the running relay to carry out *verb*; see `Caller.call`."""
+        try:
+            async with asyncio.timeout(_TIMEOUT_S):
+                raw = await self._exchange(orjson.dumps({"verb": verb, **arguments}))
+        except (OSError, TimeoutError) as error:
+            raise ControlError(
+                f"the relay of {self._folder} does not answer ({type(error).__name__})",
+                hint="is `relay serve` running with this spool.path?",
+            ) from None
+        try:
+            answer: Answer = orjson.loads(raw)
+        except orjson.JSONDecodeError:
+            raise ControlError("the relay closed the control connection") from None
+        if "error" in answer:
+            raise ControlError(answer["error"], hint=answer["hint"])
+        result: Answer = answer["result"]
+        return result
+
+    async def _exchange(self, request: bytes) -> bytes:
+        with _short(self._folder) as place:
+            reader, writer = await asyncio.open_unix_connection(place / "control")
+        try:
+            writer.write(request)
+            writer.write_eof()
+            return await reader.read(-1)
+        finally:
+            writer.close()
+
+
+class _short:  # noqa: N801 - used like a function
+    """The folder under a short name: a socket's address holds 107 bytes only."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._fd = -1
+
+    def __enter__(self) -> Path:
+        self._fd = os.open(self._folder, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+        return Path(f"/proc/self/fd/{self._fd}")
+
+    def __exit__(self, *_: object) -> None:
+        os.close(self._fd)
+
+
+@asynccontextmanager
+async def open_desk(config: Config, clock: Clock | None = None) -> AsyncIterator[Caller]:
+    """
+    Give whoever can answer for the spool: the relay that holds it, else this process.
+
+    Raises:
+        ControlError: there is no spool, or another process holds it and does not answer.
+        SpoolError: the spool cannot be opened.
+    """
+    folder = Path(config.spool.path)
+    if not (folder / "version").exists():
+        raise ControlError(
+            f"there is no spool at {folder}",
+            hint="relative paths start at the working directory; name the settings with --config",
+        )
+    try:
+        spool = await LocalSpool.open(
+            config.spool, metrics=Metrics(), clock=clock or SystemClock()
+        )
+    except SpoolLocked:
+        yield ControlClient(folder)
+        return
+    try:
+        yield Desk(spool)
+    finally:
+        await spool.close()
