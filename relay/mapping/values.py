@@ -1,0 +1,330 @@
+"""
+What the values of the mapping language are in Python, and their Java types (pure).
+
+::
+
+    Java                       Python                          java_type
+    null                       None                            null
+    Boolean                    bool                            Boolean
+    Integer                    int within 32 bits              Integer
+    Long                       int beyond, or `Long`           Long
+    BigInteger                 int beyond 64 bits, `BigInteger`  BigInteger
+    Float                      `Float`                         Float
+    Double                     float                           Double
+    BigDecimal                 decimal.Decimal                 BigDecimal
+    String                     str                             String
+    java.util.List             list                            array
+    int[], Object[], …         `JavaArray`, a list             array
+    java.util.Set              `JavaSet`, a list               set
+    java.util.Map              dict                            object
+    IntegerRange, LongRange    `Range`                         range
+    a date, a lambda           a class with ``java_type``      that
+
+Every special type is a subclass of the plain one (but `Range`, which must not be written out), so
+functions may take and give plain values. A class of its own names itself in a class attribute
+``java_type`` and gives Java's text as its ``str()``. Maps keep the keys' order; keys are str, and
+a map literal's other keys are `Key` until the result is handed out.
+
+Two values are `equal` as Java's ``equals`` has it: an Integer 1 is not a Long 1. The language's
+own ``==`` stands in `relay.mapping.comparison`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from decimal import Decimal
+from typing import Any, Final
+
+from relay.mapping.limits import MAX_ITEMS, LimitPassed
+from relay.mapping.numbers import (
+    INT_MAX,
+    INT_MIN,
+    LONG_MAX,
+    LONG_MIN,
+    BigInteger,
+    Float,
+    Long,
+    double_text,
+    float_text,
+)
+
+__all__ = [
+    "BigInteger",
+    "Float",
+    "JavaArray",
+    "JavaSet",
+    "Key",
+    "Long",
+    "Range",
+    "equal",
+    "java_type",
+    "plain",
+    "to_string",
+    "utf16_length",
+]
+
+
+class JavaArray(list[Any]):
+    """A Java array, as an array literal gives it: equal only to itself."""
+
+    __slots__ = ()
+
+
+class JavaSet(list[Any]):
+    """A java.util.Set in order of insertion; made by `distinct`."""
+
+    __slots__ = ()
+
+
+class Range:
+    """Whole numbers from *first* to *last*, both included, downwards when *last* is smaller."""
+
+    __slots__ = ("first", "last")
+
+    def __init__(self, first: int, last: int) -> None:
+        self.first = first
+        self.last = last
+
+    @property
+    def low(self) -> int:
+        """The smallest number."""
+        return min(self.first, self.last)
+
+    @property
+    def high(self) -> int:
+        """The largest number."""
+        return max(self.first, self.last)
+
+    @property
+    def is_long(self) -> bool:
+        """Whether its numbers are Long, because one end does not fit an Integer."""
+        return self.low < INT_MIN or self.high > INT_MAX
+
+    def __len__(self) -> int:
+        return self.high - self.low + 1
+
+    def __iter__(self) -> Iterator[int]:
+        step = 1 if self.first <= self.last else -1
+        numbers = range(self.first, self.last + step, step)
+        return map(_long, numbers) if self.is_long else iter(numbers)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Range) and (self.first, self.last) == (other.first, other.last)
+
+    def __hash__(self) -> int:
+        return hash((self.first, self.last))
+
+    def to_list(self) -> list[int]:
+        """
+        Write the numbers out.
+
+        Raises:
+            LimitPassed: there are too many.
+        """
+        if self.high - self.low >= MAX_ITEMS:
+            raise LimitPassed(f"a range has more than {MAX_ITEMS} elements")
+        return list(self)
+
+
+def _long(value: int) -> int:
+    return Long(value) if INT_MIN <= value <= INT_MAX else value
+
+
+class Key:
+    """A map key or set element that is compared as Java compares, type and all."""
+
+    __slots__ = ("value",)
+
+    def __init__(self, value: Any) -> None:
+        self.value = value
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Key) and equal(self.value, other.value)
+
+    def __hash__(self) -> int:
+        return hash((java_type(self.value), _hashable(self.value)))
+
+
+def _hashable(value: Any) -> Any:
+    if isinstance(value, JavaArray):
+        return id(value)
+    if isinstance(value, (list, dict)):
+        return len(value)
+    return double_text(value) if isinstance(value, float) else value
+
+
+def map_key(value: Any) -> Any:
+    """Give what *value* is looked up by in a map."""
+    return value if type(value) is str else Key(value)
+
+
+def distinct(items: list[Any]) -> JavaSet:
+    """Make a set of *items*; the first of equals stays."""
+    return JavaSet(key.value for key in dict.fromkeys(map(Key, items)))
+
+
+_SCALARS: Final = {
+    type(None): "null",
+    bool: "Boolean",
+    float: "Double",
+    str: "String",
+    Long: "Long",
+    BigInteger: "BigInteger",
+    Float: "Float",
+    Decimal: "BigDecimal",
+    list: "array",
+    JavaArray: "array",
+    JavaSet: "set",
+    dict: "object",
+    Range: "range",
+}
+
+
+def java_type(value: Any) -> str:
+    """Name the Java type of *value*: ``Integer``, ``String``, ``array``, ``object``, ``null``."""
+    name = _SCALARS.get(type(value))
+    if name is not None:
+        return name
+    if isinstance(value, int):
+        return whole_type(value)
+    named = getattr(type(value), "java_type", None)
+    if isinstance(named, str):
+        return named
+    return next((name for kind, name in _SCALARS.items() if isinstance(value, kind)), "unknown")
+
+
+def whole_type(value: int) -> str:
+    """Name the type of a whole number that is no bool."""
+    if isinstance(value, BigInteger) or not LONG_MIN <= value <= LONG_MAX:
+        return "BigInteger"
+    return "Long" if isinstance(value, Long) or not INT_MIN <= value <= INT_MAX else "Integer"
+
+
+def to_string(value: Any) -> str:
+    """
+    Write *value* as ``String.valueOf`` does: ``null``, ``true``, ``2.0``, ``[a, b]``, ``{k=v}``.
+
+    The text of an array or a range is its address in the engine; here it is a fixed one.
+    """
+    if isinstance(value, str):
+        return str(value)
+    if value is None:
+        return "null"
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, (int, float)):
+        return _number_text(value)
+    if isinstance(value, JavaArray):
+        return f"{_array_class(value)}@0"
+    if isinstance(value, list):
+        return f"[{', '.join(map(to_string, value))}]"
+    if isinstance(value, dict):
+        pairs = (f"{to_string(_bare(key))}={to_string(held)}" for key, held in value.items())
+        return f"{{{', '.join(pairs)}}}"
+    if isinstance(value, Range):
+        kind = "LongRange" if value.is_long else "IntegerRange"
+        way = "Ascending" if value.first <= value.last else "Descending"
+        return f"org.apache.commons.jexl3.internal.{kind}${way}@0"
+    return str(value)
+
+
+def _number_text(value: float) -> str:
+    if isinstance(value, int):
+        return str(int(value))
+    return float_text(value) if isinstance(value, Float) else double_text(value)
+
+
+def _bare(key: Any) -> Any:
+    return key.value if isinstance(key, Key) else key
+
+
+_DESCRIPTORS: Final = {
+    "Boolean": ("Z", "Ljava.lang.Boolean;"),
+    "Integer": ("I", "Ljava.lang.Integer;"),
+    "Long": ("J", "Ljava.lang.Long;"),
+    "Float": ("F", "Ljava.lang.Float;"),
+    "Double": ("D", "Ljava.lang.Double;"),
+    "BigInteger": ("Ljava.math.BigInteger;",) * 2,
+    "BigDecimal": ("Ljava.math.BigDecimal;",) * 2,
+    "String": ("Ljava.lang.String;",) * 2,
+}
+_NUMBERS: Final = frozenset({"Integer", "Long", "Float", "Double", "BigInteger", "BigDecimal"})
+
+
+def _array_class(items: JavaArray) -> str:
+    """Name an array's class as the engine picks it: the one type all elements share, or Object."""
+    common, is_number, unboxed = "", True, True
+    for item in items:
+        if item is None:
+            is_number = unboxed = False
+            continue
+        kind = _array_class(item) if isinstance(item, JavaArray) else java_type(item)
+        if not common:
+            common, is_number = kind, is_number and kind in _NUMBERS
+        elif common != kind:
+            if common != "Number" or kind not in _NUMBERS:
+                common = "Number" if is_number and kind in _NUMBERS else "Object"
+            if common == "Object":
+                break
+    if common.startswith("["):
+        return f"[{common}"
+    names = _DESCRIPTORS.get(common)
+    if names is None:
+        return f"[Ljava.lang.{'Number' if common == 'Number' else 'Object'};"
+    return f"[{names[0] if unboxed else names[1]}"
+
+
+def equal(left: Any, right: Any) -> bool:
+    """Compare as Java's ``left.equals(right)``, with null equal to null."""
+    if left is right:
+        return True
+    if java_type(left) != java_type(right) or isinstance(left, JavaArray):
+        return False
+    if isinstance(left, float):
+        return double_text(left) == double_text(right)
+    if isinstance(left, Decimal):
+        return left.as_tuple() == right.as_tuple()
+    if isinstance(left, JavaSet):
+        return len(left) == len(right) and set(map(Key, left)) == set(map(Key, right))
+    if isinstance(left, list):
+        return (
+            not isinstance(right, JavaArray)
+            and len(left) == len(right)
+            and all(map(equal, left, right))
+        )
+    if isinstance(left, dict):
+        return left.keys() == right.keys() and all(equal(left[key], right[key]) for key in left)
+    same: bool = left == right
+    return same
+
+
+def plain(value: Any) -> Any:
+    """
+    Give *value* in Python's own types, all the way down: what an encoder of JSON takes.
+
+    Ranges, arrays and sets are lists, keys are text. Decimals and dates stay what they are.
+
+    Raises:
+        LimitPassed: a range is too long to be written out.
+    """
+    match value:
+        case None | bool() | str():
+            return value
+        case int():
+            return int(value)
+        case float():
+            return float(value)
+        case list():
+            return [plain(item) for item in value]
+        case dict():
+            return {to_string(_bare(key)): plain(held) for key, held in value.items()}
+        case Range():
+            return [int(number) for number in value.to_list()]
+    return value
+
+
+def utf16_length(text: str) -> int:
+    """Count as ``String.length`` does: two for a character beyond the first 65,536."""
+    if text.isascii():
+        return len(text)
+    return len(text) + sum(character > "\uffff" for character in text)
