@@ -7,7 +7,7 @@ The settings: one TOML file, overlaid by the environment, read once into a froze
 
 from __future__ import annotations
 
-from relay.config.load import load_config
+from relay.config.load import load_config, read_secret
 from relay.config.shipped import shipped
 from relay.config.table import (
     AdobeConfig,
@@ -42,5 +42,6 @@ __all__ = [
     "load_config",
     "parse_duration_s",
     "parse_size_bytes",
+    "read_secret",
     "shipped",
 ]

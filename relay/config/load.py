@@ -88,6 +88,22 @@ def load_config(
     return Config.model_validate({**sections, "routes": routes})
 
 
+def read_secret(text: str, environ: Mapping[str, str]) -> str:
+    """
+    Give the secret that *text* names, ``env:NAME`` or ``file:PATH``; for a command's option.
+
+    Raises:
+        ConfigError: it names none, or the secret stands there itself, where others can read it.
+    """
+    if not text.startswith(("env:", "file:")):
+        problem = "expected env:NAME or file:PATH, not the secret itself"
+        raise ConfigError(problem, problems=(problem,))
+    try:
+        return _resolved(text, environ)
+    except _SecretProblem as problem:
+        raise ConfigError(str(problem), problems=(str(problem),)) from None
+
+
 def _read(path: str | None) -> dict[str, Any]:
     if path is None:
         return {}
@@ -186,22 +202,23 @@ class _Reader:
         if not isinstance(value, str):
             return value
         try:
-            return self._resolved(str(value))
+            return _resolved(str(value), self._environ)
         except _SecretProblem as problem:
             if path.partition(".")[0] in self._needs:
                 self._problems.append(f"{path}: {problem}")
             return ""
 
-    def _resolved(self, text: str) -> str:
-        kind, _, place = text.partition(":")
-        if kind == "env":
-            secret = self._environ.get(place, "")
-            if not secret:
-                raise _SecretProblem(f"the environment variable {place} is not set or empty")
-            return secret
-        if kind == "file":
-            return _secret_in(place)
-        return text
+
+def _resolved(text: str, environ: Mapping[str, str]) -> str:
+    kind, _, place = text.partition(":")
+    if kind == "env":
+        secret = environ.get(place, "")
+        if not secret:
+            raise _SecretProblem(f"the environment variable {place} is not set or empty")
+        return secret
+    if kind == "file":
+        return _secret_in(place)
+    return text
 
 
 def _secret_in(place: str) -> str:
