@@ -44,6 +44,15 @@ MAX_LAMBDA_CALLS: Final = 1_000_000
 REGEX_TIMEOUT_S: Final = 0.1
 """Seconds for one match of a regular expression; an honest one over a field takes microseconds."""
 
+MAX_REGEX_CHARS: Final = 4_096
+"""Characters of a regular expression: as many as a row of Data Prep may have in all."""
+
+MAX_DATE_CHARS: Final = 256
+"""Characters of a date pattern, and of a text that is read by one."""
+
+MAX_USER_AGENT_CHARS: Final = 2_048
+"""Characters of a user agent that are looked at; browsers send under three hundred."""
+
 
 class LimitPassed(Exception):
     """A bound of this module was passed; the message names it and never holds a value."""
