@@ -10,7 +10,9 @@ from __future__ import annotations
 
 import logging
 import sys
-from typing import TextIO
+import traceback
+from pathlib import Path
+from typing import Any, TextIO
 
 import structlog
 from structlog.typing import Processor
@@ -45,9 +47,9 @@ def configure_logs(config: LogConfig, stream: TextIO | None = None) -> None:
 
 def _ending(*, as_json: bool, colors: bool) -> list[Processor]:
     if as_json:
-        traceback = structlog.tracebacks.ExceptionDictTransformer(show_locals=False, max_frames=20)
+        frames = structlog.tracebacks.ExceptionDictTransformer(show_locals=False, max_frames=20)
         return [
-            structlog.processors.ExceptionRenderer(traceback),
+            structlog.processors.ExceptionRenderer(frames),
             structlog.processors.JSONRenderer(),
         ]
     return [
@@ -72,3 +74,10 @@ def _take_over_stdlib(shared: list[Processor], level: int, out: TextIO, *, as_js
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(max(level, logging.WARNING))
+
+
+def describe(error: BaseException) -> dict[str, Any]:
+    """Say what failed and where, without any value: values may be a person's data."""
+    frames = traceback.extract_tb(error.__traceback__)[-3:]
+    where = [f"{Path(frame.filename).name}:{frame.lineno} {frame.name}" for frame in frames]
+    return {"error": type(error).__name__, "where": where}

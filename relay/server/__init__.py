@@ -1,0 +1,30 @@
+"""
+The listeners: uvicorn's HTTP over sockets and guards of our own, in one event loop.
+
+Signals, the order of things and the applications belong to the service. To start::
+
+    sock = inherited_socket(os.environ) or bind(config.server.listen)   before anything slow
+    public = Listener("public", ingress, sock, config.server, is_inherited=...)
+    public.start()                                                      503 until ingress.open()
+
+To end, so that no sender is refused, reset or left without an answer::
+
+    readiness fails                   load balancers look elsewhere
+    ingress.lame_duck()               taken as before, each answer ends its connection
+    await public.lame_duck(seconds)   inherited: accepts no more, the next process does
+    ingress.drain()                   503 and the end of the connection for whoever still comes
+    forward drains, the spool closes
+    await public.close(timeout_s)     idle ones closed, running answers finished; the socket last
+    await admin.close(timeout_s)
+
+With an inherited socket the next process may start as soon as the lame duck begins: new
+connections wait in the kernel's queue until it accepts them. Without one this process accepts to
+the very end, since a closed port refuses.
+"""
+
+from __future__ import annotations
+
+from relay.server.listener import Listener, ListenerStats
+from relay.server.sockets import bind, inherited_socket
+
+__all__ = ["Listener", "ListenerStats", "bind", "inherited_socket"]

@@ -1,0 +1,210 @@
+"""
+One request and its answer, as uvicorn runs it, with what we need otherwise.
+
+Overridden, and why:
+
+* ``run_asgi``: an exception of ours answers 503 with ``Retry-After``, where uvicorn answers 500,
+  which Customer.io repeats after an hour; and it is logged without any value of a frame.
+* ``send``: status, headers and body leave in one write, and the status line and headers of an
+  answer that is always the same are made once. No ``server`` and no ``date`` header is added.
+* ``receive``: reading goes on only when this body needs it; uvicorn's reads on and lets a sender
+  pile up pipelined requests behind one that waits.
+"""
+
+from __future__ import annotations
+
+import http
+import re
+from collections.abc import Iterable
+from enum import Enum
+from functools import lru_cache
+from typing import Any
+
+import structlog
+from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
+
+from relay.logs import describe
+
+log = structlog.get_logger("relay.server")
+
+Headers = Iterable[tuple[bytes, bytes]]
+
+_IS_UNSAFE = re.compile(rb"[\x00-\x08\x0a-\x1f\x7f]").search
+_WITHOUT_BODY = (204, 304)
+_UNAVAILABLE_BODY = b'{"status":"internal error"}'
+_UNAVAILABLE_HEADERS = (
+    (b"content-type", b"application/json"),
+    (b"content-length", str(len(_UNAVAILABLE_BODY)).encode()),
+    (b"retry-after", b"5"),
+    (b"connection", b"close"),
+)
+
+
+class Framing(Enum):
+    """How an answer's end is told: by its length, by chunks, by the connection's end."""
+
+    SIZED = "sized"
+    CHUNKED = "chunked"
+    CLOSED = "closed"
+
+
+class Head:
+    """The first bytes of an answer, and what they say about the rest."""
+
+    __slots__ = ("closes", "is_sized", "length_bytes", "raw")
+
+    def __init__(self, status: int, headers: Headers) -> None:
+        try:
+            phrase = http.HTTPStatus(status).phrase
+        except ValueError:
+            phrase = ""
+        lines = [f"HTTP/1.1 {status} {phrase}".encode()]
+        self.closes = False
+        self.is_sized = status in _WITHOUT_BODY
+        self.length_bytes = 0
+        for name, value in headers:
+            if _IS_UNSAFE(name) or _IS_UNSAFE(value):
+                raise ValueError("a header of an answer holds a control character")
+            if name == b"content-length":
+                self.is_sized, self.length_bytes = True, int(value)
+            elif name == b"connection" and b"close" in value.lower():
+                self.closes = True
+            lines.append(name + b": " + value)
+        self.raw = b"\r\n".join(lines) + b"\r\n"
+
+    def ended(self, *, keep_alive: bool, is_chunked: bool) -> bytes:
+        """Give the head with the lines that depend on the connection, and its empty line."""
+        close = b"" if keep_alive or self.closes else b"connection: close\r\n"
+        chunked = b"transfer-encoding: chunked\r\n" if is_chunked else b""
+        return self.raw + close + chunked + b"\r\n"
+
+
+@lru_cache(maxsize=256)
+def _constant_head(status: int, headers: tuple[tuple[bytes, bytes], ...]) -> Head:
+    return Head(status, headers)
+
+
+def _head_of(message: Any) -> Head:
+    headers = message.get("headers", ())
+    # An answer that hands its headers over as a tuple is one of a few that never change.
+    if type(headers) is tuple:
+        return _constant_head(message["status"], headers)
+    return Head(message["status"], [(name.lower(), value) for name, value in headers])
+
+
+class Exchange(RequestResponseCycle):
+    """One request and its answer."""
+
+    # Changed by `send` alone: the head that waits for the first bytes of the body, so that both
+    # leave in one write; and how the end of the body is told.
+    _head: Head | None = None
+    _framing = Framing.SIZED
+
+    @property
+    def is_answerable(self) -> bool:
+        """Whether nothing of the answer has left yet and the sender is there."""
+        return not self.disconnected and (not self.response_started or self._head is not None)
+
+    async def run_asgi(self, app: Any) -> None:
+        """Run *app*; whatever it fails in, its sender gets an answer that is repeated soon."""
+        try:
+            await app(self.scope, self.receive, self.send)
+        except Exception as error:  # noqa: BLE001 - promise 3: our bugs answer 503
+            log.error("request_failed", **describe(error))
+        else:
+            if not self.response_complete and not self.disconnected:
+                log.error("request_unanswered")
+        finally:
+            if not self.response_complete:
+                await self._abandon()
+            # Breaks the circle between connection and exchange, as uvicorn does.
+            self.on_response = _nothing
+
+    async def _abandon(self) -> None:
+        """Answer 503 if nothing has left; otherwise all that is left is to hang up."""
+        if self.is_answerable:
+            self.response_started = False
+            self._head = None
+            await self.send(
+                {
+                    "type": "http.response.start",
+                    "status": 503,
+                    "headers": _UNAVAILABLE_HEADERS,
+                }
+            )
+            await self.send({"type": "http.response.body", "body": _UNAVAILABLE_BODY})
+        elif not self.disconnected:
+            self.transport.close()
+
+    async def send(self, message: Any) -> None:
+        """
+        Take one ASGI message.
+
+        Raises:
+            RuntimeError: messages come in the wrong order, or the body has another length than
+                its header says.
+        """
+        if self.flow.write_paused and not self.disconnected:
+            await self.flow.drain()
+        if self.disconnected:
+            return
+        expected = "http.response.body" if self.response_started else "http.response.start"
+        if self.response_complete or message["type"] != expected:
+            raise RuntimeError(f"expected {expected} of an open answer, got {message['type']}")
+        if self.response_started:
+            self._send_body(message.get("body", b""), more=message.get("more_body", False))
+            return
+        self.response_started = True
+        self.waiting_for_100_continue = False
+        head = self._head = _head_of(message)
+        if head.closes:
+            self.keep_alive = False
+        self.expected_content_length = head.length_bytes
+        if not head.is_sized:
+            is_old = self.scope["http_version"] == "1.0"
+            self._framing = Framing.CLOSED if is_old else Framing.CHUNKED
+
+    def _send_body(self, body: bytes, *, more: bool) -> None:
+        is_headless = self.scope["method"] == "HEAD"
+        if is_headless:
+            body = b""
+        elif self._framing is Framing.CHUNKED:
+            body = _chunk(body, more=more)
+        elif self._framing is Framing.SIZED:
+            self.expected_content_length -= len(body)
+            if self.expected_content_length < 0 or (self.expected_content_length and not more):
+                raise RuntimeError("the answer's body has another length than its header says")
+        if self._head is not None:
+            is_chunked = self._framing is Framing.CHUNKED and not is_headless
+            body = self._head.ended(keep_alive=self.keep_alive, is_chunked=is_chunked) + body
+            self._head = None
+        if body:
+            self.transport.write(body)
+        if not more:
+            self.response_complete = True
+            self.message_event.set()
+            self.on_response()
+
+    async def receive(self) -> Any:
+        """Give the next piece of the body, or say that the sender is gone."""
+        if self.waiting_for_100_continue and not self.transport.is_closing():
+            self.transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+            self.waiting_for_100_continue = False
+        if not self.disconnected and not self.response_complete:
+            if self.more_body:
+                self.flow.resume_reading()
+            await self.message_event.wait()
+            self.message_event.clear()
+        if self.disconnected or self.response_complete:
+            return {"type": "http.disconnect"}
+        body, self.body = self.body, bytearray()
+        return {"type": "http.request", "body": bytes(body), "more_body": self.more_body}
+
+
+def _chunk(body: bytes, *, more: bool) -> bytes:
+    framed = b"%x\r\n%s\r\n" % (len(body), body) if body else b""
+    return framed if more else framed + b"0\r\n\r\n"
+
+
+def _nothing() -> None:
+    """Nobody waits for this answer any more."""

@@ -1,0 +1,395 @@
+"""
+One connection: uvicorn's httptools protocol, with what a listener in the open needs.
+
+Where a connection stands, and what ends it when nothing comes::
+
+    IDLE     between requests         silent from the start: header_timeout; after one: keep_alive
+    HEAD     a request line begun     header_timeout from its first byte: 408
+    BODY     headers are complete     nothing here: ingress has body_timeout and append_timeout
+    ENDING   the last answer is out   what still comes is read and dropped, so that the sender is
+                                      not reset before it has read the answer; then closed
+
+Overridden, and why:
+
+* uvicorn takes headers of any size and waits for them for ever; here they have a cap and a time.
+* uvicorn puts trailers of a chunked body among the headers; here they are dropped.
+* uvicorn closes at once after a last answer; bytes that were not read then make the kernel reset
+  the connection, and the sender may lose the answer. Here the connection is half closed first.
+* uvicorn answers rubbish at once, also in the middle of another answer; here in its turn.
+* uvicorn takes an end of input for the end of the connection; here a request that is whole is
+  still answered.
+* Deadlines are one number a connection that the listener looks at, not two timers a request.
+
+Requests are answered in the order in which they came, one at a time.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import fcntl
+import math
+import struct
+import termios
+import urllib.parse
+from enum import Enum
+from typing import Protocol
+
+import httptools
+from uvicorn import Config as UvicornConfig
+from uvicorn.protocols.http.flow_control import HIGH_WATER_LIMIT
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from uvicorn.server import ServerState
+
+from relay.config import ServerConfig
+from relay.server.exchange import Exchange
+
+# After its last answer a sender has this long to close, and may send so much meanwhile.
+LINGER_S = 2.0
+LINGER_BYTES = 16 * 1024 * 1024
+
+
+class At(Enum):
+    """Where in the talk a connection stands; see the module's table."""
+
+    IDLE = "idle"
+    HEAD = "head"
+    BODY = "body"
+    ENDING = "ending"
+
+
+class Host(Protocol):
+    """What a connection asks of the listener it belongs to."""
+
+    limits: ServerConfig
+
+    def refused(self, status: int) -> None:
+        """Count a request that never reached the application."""
+        ...
+
+    def lost(self) -> None:
+        """Learn that a connection is gone."""
+        ...
+
+
+def _plain(status: int, phrase: str, text: str) -> bytes:
+    body = b'{"status":"%s"}' % text.encode()
+    return (
+        b"HTTP/1.1 %d %s\r\ncontent-type: application/json\r\ncontent-length: %d\r\n"
+        b"connection: close\r\n\r\n%s" % (status, phrase.encode(), len(body), body)
+    )
+
+
+_REFUSALS = {
+    400: _plain(400, "Bad Request", "not HTTP"),
+    408: _plain(408, "Request Timeout", "headers too slow"),
+    431: _plain(431, "Request Header Fields Too Large", "headers too large"),
+}
+
+
+class Guard(HttpToolsProtocol):
+    """One connection of a listener."""
+
+    def __init__(
+        self,
+        host: Host,
+        config: UvicornConfig,
+        server_state: ServerState,
+        loop: asyncio.AbstractEventLoop,
+    ) -> None:
+        super().__init__(config, server_state, {}, loop)
+        self._host = host
+        # Changed by the callbacks of this connection only, all in the loop.
+        self._at = At.IDLE
+        self._running: Exchange | None = None
+        self._requests = 0
+        self._unparsed_bytes = 0
+        self._lingered_bytes = 0
+        self._refusal = 400
+        self._last_words = b""
+        self._is_last = False
+        self._is_half_closed = False
+        self.deadline_s = math.inf
+
+    @property
+    def is_busy(self) -> bool:
+        """Whether a request is being answered."""
+        return self._running is not None
+
+    def __repr__(self) -> str:
+        return f"<Guard {self._at.value} requests={self._requests} busy={self.is_busy}>"
+
+    # The connection.
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        """Wait for the first byte, but not for ever."""
+        super().connection_made(transport)
+        self.deadline_s = self.loop.time() + self._host.limits.header_timeout
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Tell everybody who waits for this sender that it is gone."""
+        for exchange in (self._running, *(queued for queued, _ in self.pipeline)):
+            if exchange is not None:
+                exchange.disconnected = True
+        super().connection_lost(exc)
+        self.pipeline.clear()
+        self._running = None
+        self._at = At.ENDING
+        self._host.lost()
+
+    def eof_received(self) -> bool:  # type: ignore[override]
+        """Keep the connection while the last whole request is not answered yet."""
+        self._is_half_closed = True
+        if self._running is None or self._running.more_body:
+            return False
+        self._drop_incomplete()
+        self._at = At.ENDING
+        return True
+
+    def shutdown(self) -> None:
+        """End after the answer under way, or after the first one; at once when nothing is due."""
+        self._is_last = True
+        if self._running is not None:
+            self.cycle.keep_alive = False
+        elif self._at is At.IDLE and self._requests:
+            self._close_idle()
+
+    def expire(self, now_s: float) -> None:
+        """Do what is due at *deadline_s*."""
+        self.deadline_s = now_s + LINGER_S
+        if self.transport.is_closing():
+            # Its last bytes cannot be got rid of.
+            self.transport.abort()
+        elif self._at is At.HEAD and self._running is None:
+            self._refuse(408)
+        elif self._at is At.IDLE and self._requests:
+            self._close_idle()
+        elif self._running is None:
+            self.transport.close()
+
+    # What comes in.
+
+    def data_received(self, data: bytes) -> None:
+        """Parse, within the caps."""
+        if self._at is At.ENDING:
+            self._lingered_bytes += len(data)
+            if self._lingered_bytes > LINGER_BYTES and self._running is None:
+                self.transport.close()
+            return
+        # How much came since the parser last had something to show for it: the size of a head, a
+        # trailer or a chunk's extension that does not end.
+        self._unparsed_bytes += len(data)
+        try:
+            self.parser.feed_data(data)
+        except httptools.HttpParserUpgrade as upgrade:
+            self._ignore_upgrade(data[upgrade.args[0] :])
+        except httptools.HttpParserError:
+            self._refuse(self._refusal)
+        else:
+            if self._unparsed_bytes > self._host.limits.max_header_bytes:
+                self._refuse(431)
+
+    def on_message_begin(self) -> None:
+        """Begin a request; its first byte is here."""
+        self._at = At.HEAD
+        self.url = b""
+        self.headers = []
+        self.expect_100_continue = False
+        if self._running is None:
+            self.deadline_s = self.loop.time() + self._host.limits.header_timeout
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        """Take one header, but no trailer."""
+        if self._at is At.HEAD:
+            name = name.lower()
+            self.headers.append((name, value))
+            if name == b"expect" and value.lower() == b"100-continue":
+                self.expect_100_continue = True
+
+    def on_headers_complete(self) -> None:
+        """
+        Answer the request now, or when those before it are answered.
+
+        Raises:
+            ValueError: the headers are too large or the target is none; parsing ends with it.
+        """
+        self._check_head_size()
+        self._unparsed_bytes = 0
+        if self.parser.should_upgrade():
+            # The parser ends here without the body; see `_ignore_upgrade`.
+            return
+        version = self.parser.get_http_version()
+        path, raw_path, query = _target(self.url)
+        exchange = Exchange(
+            scope={
+                "type": "http",
+                "asgi": {"version": self.asgi_version, "spec_version": "2.3"},
+                "http_version": version,
+                "method": self.parser.get_method().decode("ascii"),
+                "scheme": "http",
+                "path": path,
+                "raw_path": raw_path,
+                "query_string": query,
+                "root_path": "",
+                "headers": self.headers,
+                "server": self.server,
+                "client": self.client,
+                "state": {},
+            },
+            transport=self.transport,
+            flow=self.flow,
+            logger=self.logger,
+            access_logger=self.access_logger,
+            access_log=False,
+            default_headers=[],
+            message_event=asyncio.Event(),
+            expect_100_continue=self.expect_100_continue,
+            keep_alive=(
+                version != "1.0" and not self._is_last and self.parser.should_keep_alive()
+            ),
+            on_response=self.on_response_complete,
+        )
+        self.cycle = exchange
+        self._at = At.BODY
+        self._requests += 1
+        if self._running is None:
+            self._start(exchange)
+        else:
+            self.flow.pause_reading()
+            self.pipeline.appendleft((exchange, self.app))
+
+    def on_body(self, body: bytes) -> None:
+        """Hand the next bytes of the body on; read no more until they are taken."""
+        self._unparsed_bytes = 0
+        exchange = self.cycle
+        exchange.body += body
+        if len(exchange.body) > HIGH_WATER_LIMIT:
+            self.flow.pause_reading()
+        exchange.message_event.set()
+
+    def on_message_complete(self) -> None:
+        """The request is whole."""
+        self._unparsed_bytes = 0
+        if self._at is At.HEAD:
+            return
+        self._at = At.IDLE
+        self.cycle.more_body = False
+        self.cycle.message_event.set()
+
+    # What goes out.
+
+    def on_response_complete(self) -> None:
+        """Go on with the next request, wait for one, or end."""
+        done, self._running = self._running, None
+        self.server_state.total_requests += 1
+        if done is None or self.transport.is_closing():
+            return
+        if not done.keep_alive:
+            # An answer before the end of the body leaves the sender time to finish it.
+            limits = self._host.limits
+            self._end(limits.body_timeout if done.more_body else LINGER_S)
+        elif self.pipeline:
+            queued, _ = self.pipeline.pop()
+            if not self.pipeline and self._at is not At.ENDING:
+                self.flow.resume_reading()
+            self._start(queued)  # type: ignore[arg-type]
+        elif self._at is At.ENDING:
+            self._end(LINGER_S)
+        else:
+            self.flow.resume_reading()
+            limits = self._host.limits
+            wait_s = limits.keep_alive if self._at is At.IDLE else limits.header_timeout
+            self.deadline_s = self.loop.time() + wait_s
+
+    def _start(self, exchange: Exchange) -> None:
+        self._running = exchange
+        self.deadline_s = math.inf
+        self._start_asgi_task(exchange, self.app)
+
+    def _ignore_upgrade(self, rest: bytes) -> None:
+        """
+        Parse the request again as if it had not asked for another protocol, then *rest*.
+
+        A server may ignore the wish (RFC 9110, section 7.8); the parser cannot, it skips the body.
+        """
+        method = self.parser.get_method()
+        if method == b"CONNECT":
+            self._refuse(400)
+            return
+        wish = (b"upgrade", b"connection")
+        headers = [b"%s: %s\r\n" % pair for pair in self.headers if pair[0] not in wish]
+        head = b"%s %s HTTP/1.1\r\n%s\r\n" % (method, self.url, b"".join(headers))
+        self.parser = httptools.HttpRequestParser(self)
+        self.data_received(head + rest)
+
+    def _check_head_size(self) -> None:
+        """Count exactly only when the cheap bound is passed: other requests may be in it."""
+        cap_bytes = self._host.limits.max_header_bytes
+        if self._unparsed_bytes <= cap_bytes:
+            return
+        line_bytes = len(self.url) + len("GET  HTTP/1.1\r\n")
+        head_bytes = sum(len(name) + len(value) + 4 for name, value in self.headers)
+        if line_bytes + head_bytes > cap_bytes:
+            self._refusal = 431
+            raise ValueError("the headers are too large")
+
+    def _refuse(self, status: int) -> None:
+        """Say what was wrong once the requests before it are answered, and end."""
+        self._host.refused(status)
+        self._last_words = _REFUSALS[status]
+        self._drop_incomplete()
+        self._at = At.ENDING
+        running = self._running
+        if running is not None and running.more_body:
+            # Its body will never be whole: to the application its sender is gone.
+            if not running.is_answerable:
+                self._last_words = b""
+            running.disconnected = True
+            running.message_event.set()
+            self._running = running = None
+        if running is None:
+            self._end(LINGER_S)
+
+    def _drop_incomplete(self) -> None:
+        """Forget the request that waits behind others and will never be whole."""
+        if self._at is At.BODY and self.pipeline:
+            self.pipeline.popleft()
+
+    def _end(self, linger_s: float) -> None:
+        """Say no more; read until the sender has finished too."""
+        self._at = At.ENDING
+        self.pipeline.clear()
+        self.deadline_s = self.loop.time() + linger_s
+        if self.transport.is_closing():
+            return
+        if self._last_words:
+            self.transport.write(self._last_words)
+        if self._is_half_closed:
+            self.transport.close()
+            return
+        self.flow.resume_reading()
+        self.transport.write_eof()
+
+    def _close_idle(self) -> None:
+        """Close, unless a request is already here that the loop has not read yet."""
+        fd = self.transport.get_extra_info("socket").fileno()
+        unread = struct.unpack("i", fcntl.ioctl(fd, termios.FIONREAD, struct.pack("i", 0)))[0]
+        if unread:
+            self.deadline_s = self.loop.time() + self._host.limits.header_timeout
+        else:
+            self.transport.close()
+
+
+def _target(url: bytes) -> tuple[str, bytes, bytes]:
+    """
+    Split a request target into path, path as it came, and query.
+
+    Raises:
+        ValueError: it is not ASCII, or neither a path nor an address.
+    """
+    if url.startswith(b"/"):
+        raw_path, _, query = url.partition(b"?")
+    else:
+        parsed = httptools.parse_url(url)
+        raw_path, query = parsed.path or b"/", parsed.query or b""
+    path = raw_path.decode("ascii")
+    return (urllib.parse.unquote(path) if "%" in path else path), raw_path, query

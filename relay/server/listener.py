@@ -1,0 +1,274 @@
+"""
+One listening socket, the connections it took, and their end.
+
+Connections are accepted here and not by `asyncio.Server`, for three things that it cannot do: to
+stop while there are too many (the next ones wait in the kernel's queue instead of being refused),
+to leave the socket itself open for the process after us, and to take the whole queue once more
+before the socket is closed, since the kernel resets what it still holds.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import socket
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import Enum
+from typing import Any
+
+import structlog
+from uvicorn import Config as UvicornConfig
+from uvicorn.server import ServerState
+
+from relay.config import ServerConfig
+from relay.server.guard import Guard
+from relay.server.sockets import BACKLOG, address_of
+
+log = structlog.get_logger("relay.server")
+
+App = Callable[..., Any]
+
+# How often deadlines are looked at; they are seconds long.
+_SWEEP_S = 0.25
+# Taken in one go before others get their turn.
+_ACCEPT_AT_ONCE = 64
+# How long to wait when the process has no file descriptor left.
+_ACCEPT_AGAIN_S = 0.5
+
+
+class State(Enum):
+    """
+    What a listener does with new connections.
+
+    made -> accepting <-> full; any of them -> stopped -> closed.
+    """
+
+    MADE = "made"
+    ACCEPTING = "accepting"
+    FULL = "full"
+    STOPPED = "stopped"
+    CLOSED = "closed"
+
+
+@dataclass(frozen=True, slots=True)
+class ListenerStats:
+    """One listener at one moment."""
+
+    name: str
+    address: str
+    state: str
+    connections: int
+    max_connections: int
+    requests_in_flight: int
+    requests_total: int
+
+
+class Listener:
+    """
+    Serves *app* on *sock*, which already listens.
+
+    *is_inherited* says that another process holds the socket too and goes on with it after us.
+    *count_refused* hears the status of each request that was refused before it reached *app*.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        app: App,
+        sock: socket.socket,
+        limits: ServerConfig,
+        *,
+        is_inherited: bool = False,
+        count_refused: Callable[[int], None] | None = None,
+    ) -> None:
+        self.name = name
+        self.address = address_of(sock)
+        self.limits = limits
+        self.is_inherited = is_inherited
+        self._sock = sock
+        self._count_refused = count_refused
+        self._config = UvicornConfig(
+            app,
+            interface="asgi3",
+            http="httptools",
+            lifespan="off",
+            ws="none",
+            log_config=None,
+            access_log=False,
+            proxy_headers=False,
+            workers=1,
+        )
+        # Owned by the loop that called `start`.
+        self._loop: asyncio.AbstractEventLoop
+        self._state = State.MADE
+        self._server = ServerState()
+        self._arriving: set[asyncio.Task[None]] = set()
+        self._timer: asyncio.TimerHandle | None = None
+        self._changed = asyncio.Event()
+
+    def __repr__(self) -> str:
+        return f"<Listener {self.name} {self.address} {self._state.value}>"
+
+    def start(self) -> None:
+        """Accept from now on, in the running loop."""
+        self._loop = asyncio.get_running_loop()
+        self._config.load()
+        self._enter(State.ACCEPTING)
+        self._sweep()
+
+    def reload(self, limits: ServerConfig) -> None:
+        """Use *limits* for what begins after this."""
+        self.limits = limits
+        self._make_room()
+
+    def stop_accepting(self) -> None:
+        """Leave further connections in the kernel's queue; those taken are served. Idempotent."""
+        if self._state is not State.CLOSED:
+            self._enter(State.STOPPED)
+
+    async def lame_duck(self, seconds: float) -> None:
+        """
+        Let the senders leave for *seconds*; the application ends each connection it answers.
+
+        With an inherited socket nothing more is accepted, for the next process takes it from the
+        queue, and this ends early when the last connection is gone. Without one connections are
+        accepted to the end, for nobody else would.
+        """
+        if not self.is_inherited:
+            await asyncio.sleep(seconds)
+            return
+        self.stop_accepting()
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await self._until_empty()
+
+    async def close(self, timeout_s: float) -> None:
+        """
+        Close what is idle, finish what is being answered, for at most *timeout_s*. Idempotent.
+
+        A connection that has not sent its first request yet may still do so, within the time for
+        headers. What is left after *timeout_s* is cut, and told.
+        """
+        if self._state is State.CLOSED:
+            return
+        was_started = self._state is not State.MADE
+        self._enter(State.STOPPED)
+        if self.is_inherited:
+            # It stays open, for the process after us.
+            self._sock.detach()
+        else:
+            if was_started:
+                self._accept(at_once=BACKLOG)
+            self._sock.close()
+        self._state = State.CLOSED
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(timeout_s):
+                await self._finish()
+        left = self._guards()
+        for guard in left:
+            guard.transport.abort()
+        if left:
+            log.warning("connections_cut", listener=self.name, connections=len(left))
+        if self._timer is not None:
+            self._timer.cancel()
+
+    def stats(self) -> ListenerStats:
+        """Describe this moment."""
+        return ListenerStats(
+            self.name,
+            self.address,
+            self._state.value,
+            self._open(),
+            self.limits.max_connections,
+            sum(guard.is_busy for guard in self._guards()),
+            self._server.total_requests,
+        )
+
+    def refused(self, status: int) -> None:
+        """Count a request that never reached the application."""
+        if self._count_refused is not None:
+            self._count_refused(status)
+
+    def lost(self) -> None:
+        """Take the next connection, if one waits for room."""
+        self._changed.set()
+        self._make_room()
+
+    def _make_room(self) -> None:
+        if self._state is State.FULL and self._open() < self.limits.max_connections:
+            self._enter(State.ACCEPTING)
+
+    def _guards(self) -> list[Guard]:
+        return [guard for guard in self._server.connections if isinstance(guard, Guard)]
+
+    def _open(self) -> int:
+        return len(self._server.connections) + len(self._arriving)
+
+    def _enter(self, state: State) -> None:
+        was, self._state = self._state, state
+        if state is State.ACCEPTING:
+            self._loop.add_reader(self._sock.fileno(), self._accept)
+        elif was is State.ACCEPTING:
+            self._loop.remove_reader(self._sock.fileno())
+
+    def _accept(self, at_once: int = _ACCEPT_AT_ONCE) -> None:
+        """Take what waits in the kernel's queue, as far as there is room."""
+        for _ in range(at_once):
+            if self._open() >= self.limits.max_connections and self._state is State.ACCEPTING:
+                self._enter(State.FULL)
+                return
+            try:
+                taken, _ = self._sock.accept()
+            except (BlockingIOError, InterruptedError, ConnectionAbortedError):
+                return
+            except OSError as error:
+                self._wait_for_descriptors(error)
+                return
+            taken.setblocking(False)
+            taken.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            task = self._loop.create_task(self._welcome(taken))
+            self._arriving.add(task)
+            task.add_done_callback(self._arrived)
+
+    def _wait_for_descriptors(self, error: OSError) -> None:
+        log.error("accept_failed", listener=self.name, error=error.strerror)
+        if self._state is State.ACCEPTING:
+            self._enter(State.FULL)
+            self._loop.call_later(_ACCEPT_AGAIN_S, self._make_room)
+
+    async def _welcome(self, taken: socket.socket) -> None:
+        try:
+            await self._loop.connect_accepted_socket(self._guard, taken)
+        except OSError:
+            # It went away while it was being welcomed.
+            taken.close()
+
+    def _arrived(self, task: asyncio.Task[None]) -> None:
+        self._arriving.discard(task)
+        if not task.cancelled() and task.exception() is not None:
+            log.error("accept_failed", listener=self.name, error=type(task.exception()).__name__)
+        self.lost()
+
+    def _guard(self) -> Guard:
+        return Guard(self, self._config, self._server, self._loop)
+
+    def _sweep(self) -> None:
+        """End what is over its time; one timer for all connections."""
+        now_s = self._loop.time()
+        for guard in self._guards():
+            if guard.deadline_s <= now_s:
+                guard.expire(now_s)
+        self._timer = self._loop.call_later(_SWEEP_S, self._sweep)
+
+    async def _finish(self) -> None:
+        if self._arriving:
+            await asyncio.wait(set(self._arriving))
+        for guard in self._guards():
+            guard.shutdown()
+        await self._until_empty()
+
+    async def _until_empty(self) -> None:
+        while self._open():
+            self._changed.clear()
+            await self._changed.wait()
