@@ -33,7 +33,6 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from relay.clock import Clock
-from relay.errors import RelayError
 
 _COMMON: Mapping[str, object] = {"seconds": 0.0, "requests": 0, "probability": 1.0, "inlet": ""}
 
@@ -65,7 +64,7 @@ _RANGES: Mapping[str, tuple[float, float]] = {
 }
 
 
-class FaultError(RelayError):
+class FaultError(ValueError):
     """A fault that nobody knows, or that cannot be had as it was described."""
 
 
