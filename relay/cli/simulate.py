@@ -9,8 +9,8 @@ from typing import Annotated, Any
 
 import typer
 import uvloop
-from rich.console import Console
 from rich import progress
+from rich.console import Console
 
 from relay.cli.options import Json, print_json
 from relay.config import read_secret
