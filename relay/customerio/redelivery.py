@@ -68,9 +68,14 @@ class Answer:
 
 @dataclass(frozen=True, slots=True)
 class Redelivery:
-    """The delays between calls, all of them divided by *speed*; the timeout is not."""
+    """
+    How Customer.io calls: *timeout_s* for each, then again after delays.
+
+    *speed* divides the delays and the window, not the timeout: the webhook is no faster for it.
+    """
 
     speed: float = 1.0
+    timeout_s: float = TIMEOUT_S
 
     def delay_s(self, answer: Answer, attempt: int) -> float:
         """Say how long to wait after the *attempt*-th call in a row, counted from 1, failed."""

@@ -21,10 +21,10 @@ from dataclasses import dataclass
 
 from relay.clock import Clock, SystemClock
 from relay.customerio.composer import Composer
-from relay.customerio.connection import Connection
+from relay.customerio.courier import Courier, Held
 from relay.customerio.redelivery import TIMEOUT_S, Redelivery
 from relay.customerio.report import Progress, Report, Tally
-from relay.customerio.request import Target, signed_request
+from relay.customerio.request import Target
 from relay.customerio.traffic import Mix, Post, mixed
 
 _TICK_S = 0.2
@@ -114,7 +114,6 @@ class _Sender:
         self._key = key
         self._load = load
         self._clock = clock
-        self._redelivery = Redelivery(load.speed)
         mix = Mix(posts=load.events, duplicates=load.duplicates, invalid=load.invalid)
         composer = Composer(seed=load.seed, clock=clock, content_share=load.content_share)
         self._posts: Iterator[tuple[int, Post]] = enumerate(mixed(mix, composer))
@@ -142,14 +141,22 @@ class _Sender:
         return self._clock.monotonic_s() - self._started_s
 
     async def _lane(self) -> None:
-        connection = Connection(self._target, timeout_s=self._load.timeout_s)
+        load = self._load
+        courier = Courier(
+            self._target,
+            self._key,
+            Redelivery(load.speed, load.timeout_s),
+            clock=self._clock,
+            tally=self._tally,
+            hold_back=self._hold_back,
+        )
         try:
             for number, post in self._posts:
                 await self._wait_for_turn(number)
-                is_acked = await self._until_acked(connection, post)
-                self._tally.settled(post, is_acked=is_acked)
+                if await courier.deliver(post):
+                    self._last_good_s = self._clock.monotonic_s()
         finally:
-            connection.close()
+            courier.close()
 
     async def _wait_for_turn(self, number: int) -> None:
         if not self._load.rate:
@@ -158,38 +165,17 @@ class _Sender:
         if wait_s > 0:
             await asyncio.sleep(wait_s)
 
-    async def _until_acked(self, connection: Connection, post: Post) -> bool:
-        """Call until a 2xx; ``False`` when Customer.io would have dropped the event."""
-        first_s = self._clock.monotonic_s()
-        attempt = 0
-        while True:
-            attempt += 1
-            request = signed_request(
-                self._target, self._key, post.body, now_s=self._clock.wall_s()
-            )
-            begun_s = self._clock.monotonic_s()
-            answer = await connection.call(request)
-            now_s = self._clock.monotonic_s()
-            self._tally.called(answer, attempt=attempt, took_s=now_s - begun_s)
-            if answer.is_ack:
-                self._last_good_s = now_s
-                return True
-            delay_s = self._redelivery.delay_s(answer, attempt)
-            if now_s + delay_s - first_s > self._redelivery.window_s:
-                return False
-            await self._hold_back(delay_s, first_s)
-
-    async def _hold_back(self, delay_s: float, first_s: float) -> None:
+    async def _hold_back(self, held: Held) -> None:
         """
-        Wait before the next call of the post that was first called at *first_s*.
+        Wait before the next call of a post that had no 2xx yet.
 
         Raises:
             _Stalled: nothing was acknowledged for so long that the run should end.
         """
         now_s = self._clock.monotonic_s()
-        due_s = now_s + delay_s
+        due_s = now_s + held.delay_s
         while True:
-            gives_up_s = max(first_s, self._last_good_s) + self._load.give_up_s
+            gives_up_s = max(held.first_s, self._last_good_s) + self._load.give_up_s
             if now_s >= gives_up_s:
                 raise _Stalled
             if now_s >= due_s:
