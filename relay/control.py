@@ -109,12 +109,11 @@ class Desk:
         return await self._spool.spilled(envelope)
 
     async def _replay(self, arguments: Mapping[str, Any]) -> Answer:
-        dry_run, rest = _flag(arguments, "dry_run")
-        return asdict(await self._spool.replay(query_of(rest), dry_run=dry_run))
+        dry_run, who, rest = _doer(arguments)
+        return asdict(await self._spool.replay(query_of(rest), who=who, dry_run=dry_run))
 
     async def _drop(self, arguments: Mapping[str, Any]) -> Answer:
-        dry_run, rest = _flag(arguments, "dry_run")
-        who = str(rest.pop("who", "")) or "unknown"
+        dry_run, who, rest = _doer(arguments)
         return asdict(await self._spool.drop(query_of(rest), who=who, dry_run=dry_run))
 
     async def _delivered_by_hour(self, arguments: Mapping[str, Any]) -> Answer:
@@ -123,9 +122,10 @@ class Desk:
         return {"hours": {str(start_s): count for start_s, count in hours.items()}}
 
 
-def _flag(arguments: Mapping[str, Any], name: str) -> tuple[bool, dict[str, Any]]:
+def _doer(arguments: Mapping[str, Any]) -> tuple[bool, str, dict[str, Any]]:
+    """Split who does it, and whether in earnest, from what the query is."""
     rest = dict(arguments)
-    return bool(rest.pop(name, False)), rest
+    return bool(rest.pop("dry_run", False)), str(rest.pop("who", "")) or "unknown", rest
 
 
 def query_of(arguments: Mapping[str, Any]) -> Query:
@@ -189,26 +189,27 @@ async def each_page(caller: Caller, query: Query) -> AsyncIterator[list[Found]]:
 async def change_all(
     caller: Caller, verb: str, query: Query, *, per_s: float = 0.0, **arguments: Any
 ) -> Replayed:
-    """
-    Replay or drop everything that matches *query*, at most *per_s* a second (0: at once).
-
-    Each entry is named by its position, so that what arrives meanwhile is left alone.
-    """
-    positions = [one.position async for page in each_page(caller, query) for one in page]
-    total = Replayed()
+    """Replay or drop everything that matches *query*, at most *per_s* a second (0: at once)."""
+    total, left = Replayed(), query.limit
+    page = min(_PAGE, max(1, int(per_s))) if per_s else _PAGE
     loop = asyncio.get_running_loop()
     started_s = loop.time()
-    for number, position in enumerate(positions):
-        if per_s:
-            await asyncio.sleep(max(0.0, started_s + number / per_s - loop.time()))
-        only = replace(query, position=position, after=0, limit=1)
-        answer = await caller.call(verb, **arguments_of(only), **arguments)
+    while left > 0:
+        this = replace(query, after=max(query.after, total.last), limit=min(page, left))
+        done = Replayed(**await caller.call(verb, **arguments_of(this), **arguments))
         total = Replayed(
-            total.done + answer["done"],
-            total.already + answer["already"],
-            total.gone + answer["gone"],
-            (*total.positions, *answer["positions"]),
+            total.done + done.done,
+            total.already + done.already,
+            total.gone + done.gone,
+            (*total.positions, *done.positions),
+            done.last or total.last,
         )
+        looked_at = done.done + done.already + done.gone
+        left -= looked_at
+        if looked_at < this.limit:
+            break
+        if per_s:
+            await asyncio.sleep(max(0.0, started_s + total.done / per_s - loop.time()))
     return total
 
 

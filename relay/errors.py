@@ -18,7 +18,8 @@ Every error the relay raises.
     ├── AuthError
     ├── AdobeError
     ├── ProvisionError
-    └── ControlError
+    ├── ControlError
+    └── DemoFailed
 
 A refused event is not an error: it is a value (`relay.outcome`). Errors are for I/O, for bugs, and
 for what a person wrote.
@@ -108,12 +109,16 @@ class AuthError(RelayError):
     """
     A token could not be had.
 
-    *permanent* says that asking again with the same credentials will not help.
+    *permanent* says that asking again with the same credentials will not help; *retry_after_s*
+    is what the identity service asked to wait, 0 when it did not.
     """
 
-    def __init__(self, message: str, *, hint: str = "", permanent: bool = False) -> None:
+    def __init__(
+        self, message: str, *, hint: str = "", permanent: bool = False, retry_after_s: float = 0.0
+    ) -> None:
         super().__init__(message, hint=hint)
         self.permanent = permanent
+        self.retry_after_s = retry_after_s
 
 
 class AdobeError(RelayError):
@@ -152,3 +157,7 @@ class ProvisionError(RelayError):
 
 class ControlError(RelayError):
     """A command could not be carried out by, or beside, the running relay."""
+
+
+class DemoFailed(RelayError):
+    """A part of the demonstration did not start, or did not come to an end."""

@@ -23,6 +23,7 @@ from relay.cli.options import (
     Since,
     Until,
     Why,
+    person,
     print_json,
     query,
     run,
@@ -202,14 +203,13 @@ def change(
     rate: float,
     dry_run: bool,
     json: bool,
-    **arguments: str,
 ) -> None:
     """Carry out *verb* on what matches *wanted*, and print what it did."""
     loaded = spool_config(config)
 
     async def main() -> Replayed:
         async with open_desk(loaded) as desk:
-            return await change_all(desk, verb, wanted, per_s=rate, dry_run=dry_run, **arguments)
+            return await change_all(desk, verb, wanted, per_s=rate, dry_run=dry_run, who=person())
 
     done = run(main)
     if json:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import getpass
 import os
 from collections.abc import Callable, Coroutine
 from datetime import UTC, datetime
@@ -99,6 +100,14 @@ def shown_time(wall_s: float | None) -> str:
     if wall_s is None:
         return ""
     return datetime.fromtimestamp(wall_s, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def person() -> str:
+    """Name who runs the command, for the audit trail; in a container perhaps only by number."""
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):
+        return f"uid {os.getuid()}"
 
 
 def print_json(value: object) -> None:

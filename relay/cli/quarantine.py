@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import getpass
 import time
 
 import typer
@@ -130,4 +129,4 @@ def drop_quarantined(
         limit=limit,
         now_s=time.time(),
     )
-    change(config, wanted, "drop", rate=0.0, dry_run=dry_run, json=json, who=getpass.getuser())
+    change(config, wanted, "drop", rate=0.0, dry_run=dry_run, json=json)

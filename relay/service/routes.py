@@ -22,7 +22,7 @@ from relay.config import Config, RouteConfig
 from relay.forward.inlet import Inlet, make_inlet
 from relay.forward.loop import Forward, ForwardStats
 from relay.forward.transform import Transform
-from relay.ingress.endpoint import describe
+from relay.logs import describe
 from relay.metrics import Metrics
 from relay.retry import Schedule
 from relay.spool.local import LocalSpool
@@ -132,12 +132,13 @@ class Routes:
             started_s = self._clock.monotonic_s()
             try:
                 await self._forwards[name].run()
-                return
             except Exception as error:  # noqa: BLE001 - told, and begun again; see the module
                 if self._clock.monotonic_s() - started_s > _RESTARTS.max_s:
                     failures = 0
                 failures += 1
                 log.error("forward_failed", route=name, failures=failures, **describe(error))
+            else:
+                return
             await asyncio.sleep(_RESTARTS.delay_s(failures, 0.5 + random.random() / 2))  # noqa: S311 - jitter
             self._spool.rewind(name)
             self._forwards[name] = self._make(name)

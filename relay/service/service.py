@@ -19,7 +19,7 @@ from __future__ import annotations
 import asyncio
 import platform
 import signal
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Coroutine, Mapping, MutableMapping
 from contextlib import AsyncExitStack, suppress
 from dataclasses import asdict
 from importlib.metadata import version
@@ -32,7 +32,8 @@ import uvloop
 
 from relay.clock import Clock, SystemClock
 from relay.config import Config
-from relay.console.app import Readiness, RouteStatus, create_admin_app
+from relay.console.app import create_admin_app
+from relay.console.status import Phase, Readiness, RouteStatus
 from relay.control import ControlServer, Desk
 from relay.errors import ConfigError, RelayError
 from relay.ingress.endpoint import Ingress
@@ -42,11 +43,14 @@ from relay.service.gauges import Gauges
 from relay.service.pulse import watch_loop_lag
 from relay.service.routes import Routes
 from relay.spool.local import LocalSpool
+from relay.spool.port import Pause, SpoolStats
+
+_CLOSE_S = 3.0
 
 log = structlog.get_logger("relay.service")
 
 
-def serve(load: Callable[[], Config], environ: Mapping[str, str]) -> int:
+def serve(load: Callable[[], Config], environ: MutableMapping[str, str]) -> int:
     """
     Run the relay until it is told to stop; give the exit code.
 
@@ -62,7 +66,7 @@ class Service:
     def __init__(
         self,
         load: Callable[[], Config],
-        environ: Mapping[str, str],
+        environ: MutableMapping[str, str],
         *,
         clock: Clock | None = None,
     ) -> None:
@@ -73,14 +77,13 @@ class Service:
         self._metrics = Metrics()
         self._ingress = Ingress(self._config, None, self._metrics, self._clock)
         # Set as the stages go by, by `run` and what it calls.
-        self._state = "starting"
+        self._phase = Phase.STARTING
         self._spool: LocalSpool | None = None
         self._routes: Routes | None = None
         self._public: Listener | None = None
         self._admin: Listener | None = None
         self._stop = asyncio.Event()
         self._hurry = asyncio.Event()
-        self._ready = asyncio.Event()
         self._reloading = asyncio.Lock()
 
     def stop(self) -> None:
@@ -89,18 +92,13 @@ class Service:
             self._hurry.set()
         self._stop.set()
 
-    async def ready(self) -> None:
-        """Wait until deliveries are taken."""
-        await self._ready.wait()
-
     async def run(self) -> int:
         """Live; give the exit code."""
         async with AsyncExitStack() as stack:
             await self._listen(stack)
             self._take_signals(stack)
             await self._open(stack)
-            self._state = "ready"
-            self._ready.set()
+            self._phase = Phase.READY
             log.info("relay_ready", **self._addresses(), routes=sorted(self._config.routes))
             await self._stop.wait()
             await self._wind_down()
@@ -113,15 +111,15 @@ class Service:
         inherited = inherited_socket(self._environ)
         sock = inherited or bind(server.listen)
         admin_sock = bind(server.admin_listen)
-        app = create_admin_app(
-            self._readiness, self._metrics.registry, server, detail=self._spool_numbers
+        app = create_admin_app(self, self._metrics, server)
+        self._admin = Listener("admin", app, admin_sock, server)
+        self._public = Listener(
+            "public", self._ingress, sock, server, is_inherited=inherited is not None
         )
-        self._admin = Listener(app, admin_sock, server)
-        self._public = Listener(self._ingress, sock, server, is_inherited=inherited is not None)
-        await self._admin.start()
-        stack.push_async_callback(self._admin.close)
-        await self._public.start()
-        stack.push_async_callback(self._public.close)
+        self._admin.start()
+        stack.push_async_callback(self._admin.close, _CLOSE_S)
+        self._public.start()
+        stack.push_async_callback(self._public.close, _CLOSE_S)
         self._metrics.build.labels(version("customerio-aep-relay"), platform.python_version()).set(
             1
         )
@@ -153,16 +151,23 @@ class Service:
         assert self._spool is not None
         assert self._routes is not None
         server = self._config.server
-        self._state = "draining"
+        self._phase = Phase.DRAINING
         log.info("relay_stopping", pending=self._spool.stats().pending)
         self._ingress.lame_duck()
-        await self._public.lame_duck()
-        with suppress(TimeoutError):
-            await asyncio.wait_for(self._hurry.wait(), server.lame_duck)
+        await self._unless_hurried(self._public.lame_duck(server.lame_duck))
         self._ingress.drain()
         self._spool.stop_appending()
         await self._routes.finish(within_s=server.drain_timeout)
         log.info("relay_drained", pending=self._spool.stats().pending)
+
+    async def _unless_hurried(self, stage: Coroutine[Any, Any, None]) -> None:
+        """Wait for *stage*, or until somebody is in a hurry."""
+        work = asyncio.create_task(stage)
+        hurry = asyncio.create_task(self._hurry.wait())
+        await asyncio.wait((work, hurry), return_when=asyncio.FIRST_COMPLETED)
+        for task in (work, hurry):
+            task.cancel()
+        await asyncio.gather(work, hurry, return_exceptions=True)
 
     def _take_signals(self, stack: AsyncExitStack) -> None:
         loop = asyncio.get_running_loop()
@@ -199,48 +204,32 @@ class Service:
             log.info("reloaded", routes=sorted(config.routes))
             return True
 
-    def _readiness(self) -> Readiness:
-        state, routes = self._state, {}
-        if self._spool is not None and self._routes is not None:
-            if state == "ready" and not self._spool.stats().accepting:
-                state = "failing"
-            for name, stats in self._routes.stats().items():
-                routes[name] = RouteStatus.of(stats.pause)
-        return Readiness(state, routes)
-
-    def _spool_numbers(self) -> dict[str, Any]:
-        if self._spool is None:
-            return {}
+    def ready(self) -> Readiness:
+        """Say for ``/readyz`` whether deliveries can be stored, and how every route is."""
+        if self._spool is None or self._routes is None:
+            return Readiness(self._phase)
         stats = self._spool.stats()
-        return {
-            "accepted": stats.accepted,
-            "pending": stats.pending,
-            **{outcome.value: count for outcome, count in stats.outcomes.items()},
-            "used_bytes": stats.used_bytes,
-            "max_bytes": stats.max_bytes,
-            "free_disk_bytes": stats.free_disk_bytes,
-            "oldest_pending_s": stats.oldest_pending_s,
-            "refusing_because": stats.refusing_because,
-            "damage": list(stats.damage),
-        }
+        is_failing = self._phase is Phase.READY and not stats.accepting
+        return Readiness(
+            Phase.FAILING if is_failing else self._phase,
+            routes={name: _status(one.pause) for name, one in self._routes.stats().items()},
+            spool=_numbers(stats),
+            why=stats.refusing_because,
+        )
 
     async def _drain_verb(self, _arguments: Mapping[str, Any]) -> dict[str, Any]:
-        was = self._state
+        state = "already_draining" if self._stop.is_set() else "draining"
         if not self._stop.is_set():
             self.stop()
-        pending = self._spool.stats().pending if self._spool else 0
-        return {
-            "state": "already_draining" if was == "draining" else "draining",
-            "pending": pending,
-        }
+        return {"state": state, "pending": self._spool.stats().pending if self._spool else 0}
 
     async def _status_verb(self, _arguments: Mapping[str, Any]) -> dict[str, Any]:
         """What the demo shows: the state, the addresses, the numbers, the routes."""
         routes = self._routes.stats() if self._routes else {}
         return {
-            "state": self._state,
+            "state": self._phase.value,
             **self._addresses(),
-            "spool": self._spool_numbers(),
+            "spool": _numbers(self._spool.stats()) if self._spool else {},
             "routes": {name: asdict(stats) for name, stats in routes.items()},
         }
 
@@ -248,6 +237,26 @@ class Service:
         assert self._public is not None
         assert self._admin is not None
         return {"listen": self._public.address, "admin_listen": self._admin.address}
+
+
+def _status(pause: Pause | None) -> RouteStatus:
+    if pause is None:
+        return RouteStatus()
+    reason = f"{pause.reason}: {pause.detail}" if pause.detail else pause.reason
+    return RouteStatus(paused=True, since_s=pause.since_s, reason=reason, hint=pause.hint)
+
+
+def _numbers(stats: SpoolStats) -> dict[str, Any]:
+    return {
+        "accepted": stats.accepted,
+        "pending": stats.pending,
+        **{outcome.value: count for outcome, count in stats.outcomes.items()},
+        "used_bytes": stats.used_bytes,
+        "max_bytes": stats.max_bytes,
+        "free_disk_bytes": stats.free_disk_bytes,
+        "oldest_pending_s": stats.oldest_pending_s,
+        "damage": list(stats.damage),
+    }
 
 
 def _refuse_restarts(old: Config, new: Config) -> None:
