@@ -12,6 +12,8 @@ Scope = MutableMapping[str, Any]
 Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
+_WITHOUT_BODY = (204, 304)
+
 Headers = tuple[tuple[bytes, bytes], ...]
 
 
@@ -30,11 +32,11 @@ class Answer:
         return cls(status, orjson.dumps(document), headers)
 
     async def send(self, send: Send) -> None:
-        """Send it, whole."""
-        headers = [
-            (b"content-type", self.content_type),
-            (b"content-length", str(len(self.body)).encode()),
-            *self.headers,
-        ]
+        """Send it, whole; a status that has no body (204, 304) goes without."""
+        headers = list(self.headers)
+        body = b"" if self.status in _WITHOUT_BODY else self.body
+        if body:
+            headers.append((b"content-type", self.content_type))
+            headers.append((b"content-length", str(len(body)).encode()))
         await send({"type": "http.response.start", "status": self.status, "headers": headers})
-        await send({"type": "http.response.body", "body": self.body})
+        await send({"type": "http.response.body", "body": body})

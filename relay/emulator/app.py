@@ -50,7 +50,7 @@ class Emulator:
             reception,
             faults=self.faults,
             received=self.received,
-            max_request_bytes=settings.max_request_bytes,
+            settings=settings,
         )
         self._others = Starlette(
             routes=[

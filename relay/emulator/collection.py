@@ -8,8 +8,6 @@ cuts the connection where a fault wants that.
 
 from __future__ import annotations
 
-import asyncio
-
 from relay.emulator import bodies
 from relay.emulator.answer import Answer, Receive, Scope, Send
 from relay.emulator.cut import cut, hang
@@ -17,6 +15,7 @@ from relay.emulator.faults import Faults
 from relay.emulator.gate import Call
 from relay.emulator.received import Received
 from relay.emulator.reception import Reception
+from relay.emulator.settings import EmulatorSettings
 
 PREFIX = "/collection/"
 
@@ -32,12 +31,12 @@ class Collection:
         *,
         faults: Faults,
         received: Received,
-        max_request_bytes: int,
+        settings: EmulatorSettings,
     ) -> None:
         self._reception = reception
         self._faults = faults
         self._received = received
-        self._max_request_bytes = max_request_bytes
+        self._settings = settings
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request whose path starts with `PREFIX`."""
@@ -50,7 +49,7 @@ class Collection:
             self._received.answered(inlet_id, 0)
             await cut(scope, receive)
             return
-        body, size_bytes, is_whole = await _read(receive, self._max_request_bytes)
+        body, size_bytes, is_whole = await _read(receive, self._settings.max_request_bytes)
         if not is_whole:
             return
         call = Call.read(
@@ -58,7 +57,7 @@ class Collection:
         )
         answer = self._reception.take(call, hit)
         if hit.latency_s:
-            await asyncio.sleep(hit.latency_s)
+            await self._settings.sleep(hit.latency_s)
         if hit.kind == "reset_after":
             await cut(scope, receive)
         elif hit.kind == "hang":

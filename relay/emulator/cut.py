@@ -12,6 +12,7 @@ is tested in one process sees the same. Any other server answers 500, as to ever
 
 from __future__ import annotations
 
+import asyncio
 import socket
 import struct
 
@@ -57,14 +58,18 @@ async def cut(scope: Scope, receive: Receive) -> None:
 
 async def hang(scope: Scope, receive: Receive) -> None:
     """
-    Never answer; return when the client has had enough.
+    Never answer; return when the client has had enough, or cut it off when the server ends.
 
     Raises:
         httpx.ReadTimeout: at once, where a connection cannot be cut either.
     """
     if _EXTENSION not in (scope.get("extensions") or {}):
         raise httpx.ReadTimeout("the emulator does not answer")
-    await _gone(receive)
+    try:
+        await _gone(receive)
+    except asyncio.CancelledError:
+        # The server ends. Without an answer it would send a 500, which is not what a hang is.
+        await cut(scope, receive)
 
 
 async def _gone(receive: Receive) -> None:

@@ -161,7 +161,9 @@ class Reception:
         )
         if taken.inlet.taker is None:
             return
-        ids = taken.stamp.items(len(taken.messages), taken.inlet.batch_shape)
+        ids = [taken.stamp.single]
+        if call.is_batch:
+            ids = taken.stamp.items(len(taken.messages), taken.inlet.batch_shape)
         taken.inlet.taker(
             Arrival(
                 inlet_id=call.inlet_id,

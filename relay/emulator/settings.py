@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
@@ -27,7 +29,8 @@ class EmulatorSettings:
     id of the right shape does. *authenticated_inlets*, *raw_batch*, *single_shape*,
     *batch_shape*: what an inlet is like that nobody described; the shapes are named after
     ``tests/data/adobe-fixtures/single_200_variants.json`` and ``batch_207_*.json``.
-    *kept_bytes* bounds the request bodies kept for inspection; *seed* feeds every random choice.
+    *kept_bytes* bounds the request bodies kept for inspection; *seed* feeds every random choice;
+    *sleep* waits out a fault's latency.
     """
 
     strict: bool = True
@@ -49,3 +52,4 @@ class EmulatorSettings:
     max_request_bytes: int = 1_000_000
     kept_bytes: int = 64 * 1024 * 1024
     seed: int = 0
+    sleep: Callable[[float], Awaitable[None]] = field(default=asyncio.sleep, repr=False)
