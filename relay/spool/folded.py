@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
 from zlib import crc32
@@ -22,17 +23,25 @@ from relay.spool.segment import sync_folder
 Totals = dict[tuple[str, Outcome, Reason], int]
 
 
+def totals_of(rows: Iterable[tuple[str, str, str, int]]) -> Totals:
+    """
+    Turn (route, outcome, reason, count) rows into totals.
+
+    Raises:
+        ValueError: an outcome or a reason is none.
+    """
+    return {
+        (route, Outcome(outcome), Reason(reason)): count for route, outcome, reason, count in rows
+    }
+
+
 def read_folded(path: Path) -> tuple[int, Totals]:
     """Read (before, totals) from *path*; (1, {}) when nothing was deleted or it is damaged."""
     with suppress(FileNotFoundError, ValueError):
         line, _, checksum = path.read_bytes().partition(b"\n")
         if int(checksum, 16) == crc32(line):
             document = json.loads(line)
-            totals = {
-                (route, Outcome(outcome), Reason(reason)): count
-                for route, outcome, reason, count in document["totals"]
-            }
-            return document["before"], totals
+            return document["before"], totals_of(document["totals"])
     return 1, {}
 
 

@@ -140,6 +140,11 @@ def length_at(buffer: bytes, start: int) -> int:
     return length if length >= OVERHEAD_BYTES else 0
 
 
+def position_at(buffer: bytes, start: int) -> int:
+    """Read the position of the frame at *start*, unchecked."""
+    return int.from_bytes(buffer[start + 8 : start + 16], "little")
+
+
 def decode(buffer: bytes, start: int, *, salt: int) -> Frame | None:
     """Read the frame at *start* of *buffer*; ``None`` unless every byte of it is as written."""
     if len(buffer) - start < OVERHEAD_BYTES:

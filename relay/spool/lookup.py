@@ -1,73 +1,81 @@
-"""Single entries and pending ones, found in the log by position; run in a reader thread."""
+"""Entries found in the log by position; runs in a reader thread."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
 
-from relay.envelope import Entry, Envelope
-from relay.spool.intervals import Intervals
-from relay.spool.port import Found, Query
-from relay.spool.reader import Place, advance, segment_of
-from relay.spool.segment import Segment
+from relay.envelope import Envelope
+from relay.spool import frame
+from relay.spool.frame import Frame
+from relay.spool.reader import Held, Place, advance, segment_of
+from relay.spool.segment import Segment, read_range
+
+_NEAR_BYTES = 256 * 1024
 
 
-def walk(segments: list[Segment], first: int, last: int, *, skip: Intervals) -> Iterator[Entry]:
-    """Go through the readable entries *first* to *last* outside *skip*, in order."""
+def walk(
+    segments: list[Segment], first: int, last: int, wants: Callable[[Frame], bool]
+) -> Iterator[Held]:
+    """
+    Go through the readable entries *first* to *last* that *wants* wants, in order.
+
+    Raises:
+        OSError: a segment cannot be read.
+    """
     place = Place(first)
     while segments and place.position <= last:
         before = (place.expected, place.offset, place.segment)
-        entries, _ = advance(segments, place, skip=skip, route=None)
-        for entry in entries:
-            if entry.position > last:
+        found, _ = advance(segments, place, wants)
+        for held in found:
+            if held[1].position > last:
                 return
-            yield entry
+            yield held
         if (place.expected, place.offset, place.segment) == before:
             return
 
 
-def envelope_at(segments: list[Segment], position: int) -> Envelope | None:
-    """Fetch the envelope at *position*; ``None`` when the log does not hold it or it is damaged."""
-    if segment_of(segments, position) < 0:
+def envelopes_at(segments: list[Segment], positions: Iterable[int]) -> dict[int, Envelope]:
+    """Fetch those of *positions* that the log holds undamaged."""
+    found: dict[int, Envelope] = {}
+    for position in positions:
+        with suppress(OSError):
+            held = _hop_to(segments, position) or _search(segments, position)
+            if held is not None:
+                found[position] = frame.envelope(*held)
+    return found
+
+
+def _hop_to(segments: list[Segment], position: int) -> Held | None:
+    """Go from frame to frame by their lengths, and check only the one that is wanted."""
+    at = segment_of(segments, position)
+    segment = segments[at] if at >= 0 else None
+    if segment is None or position > segment.last or not segment.readable:
         return None
-    for entry in walk(segments, position, position, skip=Intervals()):
-        return entry.envelope
+    _, base = segment.offset_near(position)
+    buffer, start = b"", 0
+    while base + start < segment.end:
+        length = frame.length_at(buffer, start)
+        if not length or start + length > len(buffer):
+            base, start = base + start, 0
+            buffer = read_range(segment.path, base, min(_NEAR_BYTES, segment.end - base))
+            length = frame.length_at(buffer, 0)
+            if length > len(buffer):
+                buffer = read_range(segment.path, base, min(length, segment.end - base))
+            if not 0 < length <= len(buffer):
+                return None
+        here = frame.position_at(buffer, start)
+        if here >= position:
+            found = frame.decode(buffer, start, salt=segment.salt)
+            return (buffer, found) if found is not None and here == position else None
+        start += length
     return None
 
 
-def found_of(entry: Entry) -> Found:
-    """Describe a pending *entry*."""
-    envelope = entry.envelope
-    return Found(
-        position=entry.position,
-        route=envelope.route,
-        received_at_s=envelope.received_at_s,
-        size_bytes=envelope.size_bytes,
-        attempt=entry.attempt,
-        outcome=None,
-        reason=None,
-    )
-
-
-def matches(query: Query, envelope: Envelope) -> bool:
-    """Say whether *envelope* fits the route and the times of *query*."""
-    return (
-        (not query.route or envelope.route == query.route)
-        and (query.since_s is None or envelope.received_at_s >= query.since_s)
-        and (query.until_s is None or envelope.received_at_s < query.until_s)
-    )
-
-
-def find_pending(
-    segments: list[Segment], query: Query, *, first: int, last: int, settled: Intervals
-) -> list[Found]:
-    """List the entries *first* to *last* outside *settled* that match *query*."""
-    if query.position is not None:
-        first, last = max(first, query.position), min(last, query.position)
-    first = max(first, query.after + 1)
-    found: list[Found] = []
-    for entry in walk(segments, first, last, skip=settled):
-        if len(found) >= query.limit:
-            break
-        if matches(query, entry.envelope):
-            found.append(found_of(entry))
-    return found
+def _search(segments: list[Segment], position: int) -> Held | None:
+    """Look for *position* beyond damage."""
+    if segment_of(segments, position) < 0:
+        return None
+    for held in walk(segments, position, position, lambda item: item.position == position):
+        return held
+    return None

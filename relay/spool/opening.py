@@ -19,19 +19,19 @@ No path in it is absolute, so the folder can be moved.
 from __future__ import annotations
 
 import os
-from contextlib import suppress
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
 from relay.clock import Clock
 from relay.config import SpoolConfig
 from relay.errors import SpoolError, SpoolVersion
-from relay.outcome import Reason
-from relay.spool.folded import Totals, read_folded
+from relay.spool.folded import read_folded
 from relay.spool.highwater import read_mark
-from relay.spool.intervals import Intervals
 from relay.spool.lock import Lock
-from relay.spool.recover import Lost, recover
+from relay.spool.recover import Lost, Recovered, recover
+from relay.spool.restore import StateSource, open_state
+from relay.spool.retention import finish_deleting
 from relay.spool.segment import Segment, list_segments, sync_folder
 from relay.spool.state import State
 from relay.spool.writer import Writer
@@ -44,7 +44,6 @@ class Opened:
     """
     Everything that `LocalSpool` works with.
 
-    *settled* are the positions above the cursor that had an outcome when the spool was opened;
     *damage* are sentences for people.
     """
 
@@ -53,9 +52,6 @@ class Opened:
     segments: list[Segment]
     state: State
     writer: Writer
-    settled: Intervals
-    before: int
-    folded: Totals
     damage: list[str]
 
 
@@ -124,23 +120,36 @@ def open_folder(lock: Lock, config: SpoolConfig, clock: Clock) -> Opened:
     folder = Path(config.path)
     before, folded = read_folded(folder / "folded")
     segments = list_segments(folder / "log")
-    _finish_deleting(segments, before)
-    first = min(before, segments[0].first) if segments else before
-    state = State.open(
-        folder,
-        now_s=clock.wall_s(),
-        dedupe_window_s=config.dedupe_window,
-        dedupe_max_bytes=config.dedupe_max_bytes,
-        rebuild_cursor=first - 1,
-    )
-    damage = [state.rebuilt] if state.rebuilt else []
-    settled = Intervals(state.settled_above_cursor())
     marked, epoch = read_mark(folder / "highwater")
-    found = recover(
-        segments, proven=max(marked, state.cursor, settled.last), epoch=epoch, before=before
+    state, damage = open_state(
+        StateSource(
+            folder,
+            before,
+            folded,
+            is_fresh=not segments and not marked and before == 1,
+            dedupe_window_s=config.dedupe_window,
+            dedupe_max_bytes=config.dedupe_max_bytes,
+            now_s=clock.wall_s(),
+        )
     )
-    damage += found.notes
-    damage += report_lost(state, found.lost, settled)
+    try:
+        before = finish_deleting(folder, segments, state, before)
+        cursor, past = state.past()
+        found = recover(
+            segments, proven=max(marked, cursor, past.last), epoch=epoch, before=before
+        )
+        damage += found.notes
+        damage += report_lost(state, found.lost, clock.wall_s())
+        writer = _writer(folder, segments, found, config, clock)
+    except BaseException:
+        state.close()
+        raise
+    return Opened(folder, lock, segments, state, writer, damage)
+
+
+def _writer(
+    folder: Path, segments: list[Segment], found: Recovered, config: SpoolConfig, clock: Clock
+) -> Writer:
     writer = Writer(
         folder / "log",
         segments,
@@ -153,7 +162,7 @@ def open_folder(lock: Lock, config: SpoolConfig, clock: Clock) -> Opened:
         writer.resume(found.tail)
     else:
         writer.begin()
-    return Opened(folder, lock, segments, state, writer, settled, before, folded, damage)
+    return writer
 
 
 def segment_bytes(config: SpoolConfig) -> int:
@@ -161,22 +170,10 @@ def segment_bytes(config: SpoolConfig) -> int:
     return max(64 * 1024, min(config.segment_bytes, config.max_bytes // 8))
 
 
-def report_lost(state: State, lost: list[Lost], settled: Intervals) -> list[str]:
-    """Give the lost positions that had no outcome theirs; add them to *settled*."""
-    notes = []
-    for item in lost:
-        for first, last in settled.missing(max(item.first, state.cursor + 1), item.last):
-            state.lose(first, last, item.reason, item.detail)
-            settled.add(first, last)
-            notes.append(
-                f"lost positions {first} to {last}: {item.detail} ({Reason(item.reason).value})"
-            )
-    return notes
-
-
-def _finish_deleting(segments: list[Segment], before: int) -> None:
-    """Delete what retention had accounted for when it was interrupted."""
-    while len(segments) > 1 and segments[1].first <= before:
-        with suppress(FileNotFoundError):
-            segments[0].path.unlink()
-        del segments[0]
+def report_lost(state: State, lost: Iterable[Lost], now_s: float) -> list[str]:
+    """Give the lost positions that were pending their outcome; say so in sentences."""
+    return [
+        f"lost positions {first} to {last}: {item.detail} ({item.reason.value})"
+        for item in lost
+        for first, last in state.lose(item.first, item.last, item.reason, item.detail, now_s)
+    ]

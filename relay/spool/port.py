@@ -26,10 +26,16 @@ from relay.outcome import Outcome, Reason
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """The first position that carried an event id, and the digest of its parsed content."""
+    """
+    The first position that carried an event id, and the digest of its parsed content.
+
+    *delivered* says whether the inlet took it; otherwise it was settled in another way, and the
+    position of a later delivery of the same id takes this one's place.
+    """
 
     position: int
     digest: bytes
+    delivered: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,8 +44,9 @@ class Settlement:
     The outcome of one entry.
 
     *event_id* is empty and *digest* ``b""`` when the body had none; otherwise the id enters the
-    dedupe window together with the outcome. *stage*, *path* and *detail* say where and why; they
-    never hold the event's content beyond a field path and a type.
+    dedupe window together with the outcome, unless that is `Outcome.DUPLICATE` or the reason
+    `Reason.ID_CONFLICT`: then it belongs to another entry. *stage*, *path* and *detail* say where
+    and why; they never hold the event's content beyond a field path and a type.
     """
 
     entry: Entry
@@ -97,12 +104,33 @@ class Found:
 
 @dataclass(frozen=True, slots=True)
 class Replayed:
-    """What a replay or a drop did: *done* entries, *already* in the wanted state, *gone* ones."""
+    """
+    What a replay or a drop did: *done* entries, *already* in the wanted state, *gone* ones.
+
+    *positions* are those done; *last* is the last position looked at, from which the next page
+    goes on (`Query.after`), 0 when nothing was found.
+    """
 
     done: int = 0
     already: int = 0
     gone: int = 0
     positions: tuple[int, ...] = ()
+    last: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Deed:
+    """
+    One line of the audit trail: *who* did *what* (``"replay"``, ``"drop"``) to how many entries.
+
+    *positions* is text, ranges with a dash: ``"17,20-31"``.
+    """
+
+    at_s: float
+    who: str
+    what: str
+    entries: int
+    positions: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,7 +169,7 @@ class SpoolStats:
     max_bytes: int
     free_disk_bytes: int
     oldest_pending_s: float
-    suspects: int = 0
+    waiting_replays: int = 0
     accepting: bool = True
     refusing_because: str = ""
     damage: tuple[str, ...] = field(default=())
@@ -199,24 +227,49 @@ class Spool(Protocol):
         ...
 
     async def find(self, query: Query) -> list[Found]:
-        """Find entries by *query*, in position order, at most ``query.limit``."""
+        """
+        Find entries by *query*, in position order, at most ``query.limit``.
+
+        The next page starts ``after`` the last position of this one; fewer than ``limit`` are
+        the last page. By ``event_id`` settled and replayed entries are found, as long as the
+        dedupe window or their outcome's row knows them; an entry pending for the first time is
+        not, because nobody has read its body yet. ``since_s`` and ``until_s`` leave lost entries
+        out: when they came is lost too.
+        """
         ...
 
     async def body(self, position: int) -> Envelope | None:
         """Fetch the envelope at *position* from the log or the quarantine, if still kept."""
         ...
 
-    async def replay(self, query: Query, *, dry_run: bool = False) -> Replayed:
+    async def spilled(self, envelope: Envelope) -> bytes | None:
+        """Fetch the body that *envelope* names by its ``spill``, if still kept; up to 64 MiB."""
+        ...
+
+    async def replay(self, query: Query, *, who: str = "", dry_run: bool = False) -> Replayed:
         """
         Make the settled entries that match *query* pending again: attempt + 1, same position.
 
-        Takes one from their outcome's total until they settle again, and bypasses dedupe.
+        Any outcome but lost can be replayed while the bytes are kept; *who* enters the audit
+        trail. Takes one from their outcome's total until they settle again, and bypasses dedupe.
         Idempotent: an entry that already waits is counted in ``already``.
         """
         ...
 
     async def drop(self, query: Query, *, who: str, dry_run: bool = False) -> Replayed:
         """Discard quarantined entries that match *query*; kept in the audit trail with *who*."""
+        ...
+
+    async def trail(self, *, limit: int = 100) -> list[Deed]:
+        """List what people did, newest first."""
+        ...
+
+    async def routes_waiting(self) -> set[str]:
+        """
+        Name the routes that may have pending entries; never leaves one out that has.
+
+        For those that the configuration no longer names: somebody must read and settle them.
+        """
         ...
 
     async def set_pause(self, route: str, pause: Pause | None) -> None:

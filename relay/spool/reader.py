@@ -18,11 +18,15 @@ from dataclasses import dataclass
 from relay.envelope import Entry, Envelope
 from relay.errors import SpoolFailed
 from relay.spool import frame
+from relay.spool.frame import Frame
 from relay.spool.intervals import Intervals
+from relay.spool.replays import Waiting
 from relay.spool.scan import Chunk, Gap, scan
 from relay.spool.segment import Segment
 
 _INLINE_BYTES = 64 * 1024
+
+Held = tuple[bytes, Frame]
 
 
 def segment_of(segments: list[Segment], position: int) -> int:
@@ -54,10 +58,10 @@ class Place:
 
 
 def advance(
-    segments: list[Segment], place: Place, *, skip: Intervals, route: str | None
-) -> tuple[list[Entry], list[Gap]]:
+    segments: list[Segment], place: Place, wants: Callable[[Frame], bool]
+) -> tuple[list[Held], list[Gap]]:
     """
-    Read the next chunk at *place* and move it on; give *route*'s entries outside *skip*.
+    Read the next chunk at *place* and move it on; give the frames that *wants* wants.
 
     Raises:
         OSError: the segment cannot be read.
@@ -78,22 +82,25 @@ def advance(
     if chunk is None:
         return [], []
     gaps = [Gap(gap.first, min(gap.last, last), gap.offset) for gap in chunk.gaps]
-    entries: list[Entry] = []
-    for buffer, base, found in chunk.frames:
-        position = found.position
+    found: list[Held] = []
+    for buffer, base, item in chunk.frames:
+        position = item.position
         if not is_newest:
-            segment.mark(position, base + found.start)
+            segment.mark(position, base + item.start)
         if position < place.start or (position > last and not is_newest):
             continue
-        if (route is None or found.route == route) and position not in skip:
-            entries.append(Entry(position, frame.envelope(buffer, found)))
+        if wants(item):
+            found.append((buffer, item))
     place.offset, place.expected = chunk.offset, chunk.expected
     if place.offset >= end and place.expected <= last:
         gaps.append(Gap(place.expected, last, place.offset))
         place.expected = last + 1
     if not is_newest:
         place.expected = min(place.expected, last + 1)
-    return entries, gaps
+        if place.offset >= end:
+            # What lies between them was reported as lost when the spool was opened.
+            place.expected = kept[at + 1].first
+    return found, gaps
 
 
 def _scan(segments: list[Segment], place: Place, segment: Segment, end: int) -> Chunk | None:
@@ -128,12 +135,17 @@ class Reader:
         self.route = route
         self._segments = segments
         self._place = place
-        self._skip = skip
         self._source = source
-        # Owned by the loop.
+
+        def wants(item: Frame) -> bool:
+            return item.route == route and item.position not in skip
+
+        self._wants = wants
+        # Owned by the loop. `_seq` is the turn of the last replay taken.
         self._ready: deque[Entry] = deque()
-        self._replays: deque[tuple[int, int]] = deque()
-        self._given: set[tuple[int, int]] = set()
+        self._replayed: deque[Entry] = deque()
+        self._seq = 0
+        self._may_have_replays = True
         self._filling: asyncio.Future[None] | None = None
         self._wake = asyncio.Event()
 
@@ -141,19 +153,16 @@ class Reader:
         """Look again: something was appended or replayed, or the spool is closing."""
         self._wake.set()
 
-    def add_replays(self, replays: list[tuple[int, int]]) -> None:
-        """Queue (position, attempt) pairs that wait; those already given out are left out."""
-        for replay in replays:
-            if replay not in self._given:
-                self._given.add(replay)
-                self._replays.append(replay)
+    def more_replays(self) -> None:
+        """Look for replays again: some were added."""
+        self._may_have_replays = True
         self._wake.set()
 
     async def take(self, max_entries: int, max_bytes: int) -> list[Entry]:
         """Wait for entries; empty once the spool is closing."""
         while not self._source.is_closing():
             self._wake.clear()
-            if self._ready or self._replays or self._has_more():
+            if self._may_have_replays or self._ready or self._replayed or self._has_more():
                 await self._fill()
                 if entries := self._pop(max_entries, max_bytes):
                     return entries
@@ -165,25 +174,28 @@ class Reader:
         return bool(self._segments) and self._place.position <= self._source.position_end()
 
     def _pop(self, max_entries: int, max_bytes: int) -> list[Entry]:
-        ready, size_bytes = self._ready, 0
+        size_bytes = 0
         taken: list[Entry] = []
-        while ready and len(taken) < max_entries:
-            size_bytes += ready[0].envelope.size_bytes
-            if taken and size_bytes > max_bytes:
-                break
-            taken.append(ready.popleft())
+        for ready in (self._replayed, self._ready):
+            while ready and len(taken) < max_entries:
+                size_bytes += ready[0].envelope.size_bytes
+                if taken and size_bytes > max_bytes:
+                    return taken
+                taken.append(ready.popleft())
         return taken
 
     async def _fill(self) -> None:
         """Have something ready, if there is; a cancelled caller loses nothing of it."""
-        if self._replays or not self._ready:
-            if self._filling is None:
-                if not self._replays and self._is_fresh():
+        if self._filling is None:
+            if not self._may_have_replays:
+                if self._ready or self._replayed:
+                    return
+                if self._is_fresh():
                     self._take_in(self._read())
                     return
-                self._filling = asyncio.ensure_future(self._fill_elsewhere())
-                self._filling.add_done_callback(self._filled)
-            await asyncio.shield(self._filling)
+            self._filling = asyncio.ensure_future(self._fill_elsewhere())
+            self._filling.add_done_callback(self._filled)
+        await asyncio.shield(self._filling)
 
     def _filled(self, done: asyncio.Future[None]) -> None:
         self._filling = None
@@ -192,17 +204,30 @@ class Reader:
             done.exception()
 
     async def _fill_elsewhere(self) -> None:
-        loop = asyncio.get_running_loop()
-        if self._replays:
-            position, attempt = self._replays[0]
-            found = await self._source.fetch(position)
-            self._replays.popleft()
-            if found is None:
-                self._source.on_gaps([Gap(position, position, 0)], self.route)
-            else:
-                self._ready.appendleft(Entry(position, found, attempt))
+        if self._may_have_replays:
+            self._may_have_replays = False
+            try:
+                await self._fill_replays()
+            except BaseException:
+                self._may_have_replays = True
+                raise
+        if not self._replayed and not self._ready and self._has_more():
+            loop = asyncio.get_running_loop()
+            self._take_in(await loop.run_in_executor(self._source.executor, self._read))
+
+    async def _fill_replays(self) -> None:
+        page = await self._source.replays(self.route, self._seq)
+        if not page:
             return
-        self._take_in(await loop.run_in_executor(self._source.executor, self._read))
+        bodies = await self._source.fetch([waiting.position for waiting in page])
+        for waiting in page:
+            body = bodies.get(waiting.position)
+            if body is None:
+                self._source.on_unreadable(waiting.position)
+            else:
+                self._replayed.append(Entry(waiting.position, body, waiting.attempt))
+        self._seq = page[-1].seq
+        self._may_have_replays = True
 
     def _is_fresh(self) -> bool:
         place = self._place
@@ -214,15 +239,16 @@ class Reader:
 
     def _read(self) -> tuple[list[Entry], list[Gap]]:
         try:
-            return advance(self._segments, self._place, skip=self._skip, route=self.route)
+            found, gaps = advance(self._segments, self._place, self._wants)
         except OSError as error:
             raise SpoolFailed(f"the log cannot be read: {error.strerror}") from error
+        return [Entry(item.position, frame.envelope(buffer, item)) for buffer, item in found], gaps
 
     def _take_in(self, result: tuple[list[Entry], list[Gap]]) -> None:
         entries, gaps = result
         self._ready.extend(entries)
         if gaps:
-            self._source.on_gaps(gaps, "")
+            self._source.on_gaps(gaps)
 
 
 @dataclass(frozen=True, slots=True)
@@ -230,12 +256,15 @@ class ReaderSource:
     """
     What a reader needs of the spool around it.
 
-    *position_end* says what is acknowledged, *fetch* gets the envelope of one position, and
-    *on_gaps* is told of positions that cannot be read.
+    *position_end* says what is acknowledged; *replays* gives a route's next ones after a turn;
+    *fetch* gets the envelopes of positions, without those that are gone; *on_gaps* and
+    *on_unreadable* are told of positions, and of replays, that cannot be read.
     """
 
     executor: Executor
     position_end: Callable[[], int]
     is_closing: Callable[[], bool]
-    fetch: Callable[[int], Awaitable[Envelope | None]]
-    on_gaps: Callable[[list[Gap], str], None]
+    replays: Callable[[str, int], Awaitable[list[Waiting]]]
+    fetch: Callable[[list[int]], Awaitable[dict[int, Envelope]]]
+    on_gaps: Callable[[list[Gap]], None]
+    on_unreadable: Callable[[int], None]

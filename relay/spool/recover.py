@@ -18,7 +18,6 @@ from dataclasses import dataclass, field
 from itertools import pairwise
 
 from relay.outcome import Reason
-from relay.spool.intervals import Intervals
 from relay.spool.reader import Place, advance
 from relay.spool.scan import scan
 from relay.spool.segment import HEADER_BYTES, Segment, read_range
@@ -98,8 +97,8 @@ def _last_frame(segments: list[Segment], index: int) -> int:
     segment = segments[index]
     place, last = Place(segment.first), segment.first - 1
     while segment.readable and place.offset < segment.end and place.expected <= segment.last:
-        entries, _ = advance(segments, place, skip=Intervals(), route=None)
-        last = max([last, *(entry.position for entry in entries)])
+        found, _ = advance(segments, place, lambda _: True)
+        last = max([last, *(item.position for _, item in found)])
     return last
 
 

@@ -11,54 +11,86 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from contextlib import suppress
+from itertools import pairwise
 from pathlib import Path
 
-from relay.spool.folded import Totals, write_folded
+from relay.spool.folded import write_folded
 from relay.spool.segment import Segment, sync_folder
 from relay.spool.state import State
 
+_POSITION_DIGITS = 20
+
 
 def deletable(
-    segments: Sequence[Segment], *, cursor: int, waiting: Sequence[int], older_than_s: float
+    segments: Sequence[Segment], *, cursor: int, waiting: int | None, older_than_s: float
 ) -> int:
     """
     Say how many of *segments*, from the first, may go.
 
-    *waiting* are positions that were replayed and are pending again; *older_than_s* is the wall
-    time before which a segment must have been closed.
+    *waiting* is the lowest position whose bytes a replay needs from the log; *older_than_s* is
+    the wall time before which a segment must have been closed.
     """
-    held = min(waiting, default=1 << 63)
+    settled = cursor if waiting is None else min(cursor, waiting - 1)
     count = 0
-    for segment, after in zip(segments, segments[1:], strict=False):
-        if after.first - 1 > min(cursor, held - 1) or after.created_at_s > older_than_s:
+    for segment, after in pairwise(segments):
+        if not segment.first <= after.first - 1 <= settled or after.created_at_s > older_than_s:
             break
         count += 1
     return count
 
 
-def delete(
-    folder: Path, segments: list[Segment], count: int, *, state: State, folded: Totals
-) -> tuple[int, int]:
+def retain(folder: Path, segments: list[Segment], state: State, *, older_than_s: float) -> int:
     """
-    Delete the first *count* of *segments*; give the new first position and the bytes freed.
-
-    *folded* is brought up to date. Runs in the state's thread.
+    Delete the segments that may go; give their number. Runs in the state's thread.
 
     Raises:
-        OSError: a file cannot be written; nothing is deleted.
+        OSError: a file cannot be written; what is not accounted for is not deleted.
     """
-    gone, before = segments[:count], segments[count].first
-    for key, number in state.fold_before(before).items():
-        folded[key] = folded.get(key, 0) + number
+    count = deletable(
+        segments,
+        cursor=state.cursor,
+        waiting=state.replays.first(state.accounts.before),
+        older_than_s=older_than_s,
+    )
+    if count:
+        _fold(folder, state, segments[count].first)
+        _unlink(folder, segments, count)
+    return count
+
+
+def finish_deleting(folder: Path, segments: list[Segment], state: State, before: int) -> int:
+    """
+    At opening: end what retention had begun; give the position below which nothing is kept.
+
+    *before* is what the file ``folded`` says. The state is ahead of it when retention was
+    interrupted between the two.
+    """
+    if state.accounts.before != before:
+        write_folded(folder / "folded", state.accounts.before, state.accounts.folded)
+    before = state.accounts.before
+    count = 0
+    while count < len(segments) - 1 and segments[count + 1].first <= before:
+        count += 1
+    if count:
+        _unlink(folder, segments, count)
+    return before
+
+
+def _fold(folder: Path, state: State, before: int) -> None:
+    """Account for everything below *before*, durably, in the state and beside it."""
+    _, folded = state.fold_before(before)
     state.sync()
     write_folded(folder / "folded", before, folded)
+
+
+def _unlink(folder: Path, segments: list[Segment], count: int) -> None:
+    gone = segments[:count]
     # Readers look segments up by position, so the list shrinks before the files go.
     del segments[:count]
     for segment in gone:
         with suppress(FileNotFoundError):
             segment.path.unlink()
     sync_folder(folder / "log")
-    return before, sum(segment.end for segment in gone)
 
 
 def sweep_large(folder: Path, *, first: int, last: int, state: State) -> int:
@@ -66,28 +98,29 @@ def sweep_large(folder: Path, *, first: int, last: int, state: State) -> int:
     Remove bodies in ``large/`` that no entry needs; give the bytes that stay.
 
     A body is needed while its segment is kept or it is in quarantine. A name without a position
-    was never appended; it is left alone unless *last* is 0, because its delivery may be on its
-    way.
+    is of a delivery that may be on its way; `remove_orphans` sees to those.
     """
     kept_bytes = 0
     for path in (folder / "large").iterdir():
-        number = path.name.partition(".")[0]
-        position = int(number) if number.isdigit() and len(number) == 20 else 0
-        is_needed = position == 0 or first <= position <= last
-        if not is_needed and position < first:
-            is_needed = state.quarantined_envelope(position) is not None
+        position = _position_of(path)
+        is_gone = 0 < position < first and not state.quarantine.has(position)
         with suppress(FileNotFoundError):
-            if is_needed:
-                kept_bytes += path.stat().st_size
-            else:
+            if is_gone or position > last:
                 path.unlink()
+            else:
+                kept_bytes += path.stat().st_size
     return kept_bytes
 
 
 def remove_orphans(folder: Path, *, last: int) -> None:
     """At opening: remove bodies whose delivery never was appended."""
     for path in (folder / "large").iterdir():
-        number = path.name.partition(".")[0]
-        if not (number.isdigit() and len(number) == 20 and int(number) <= last):
+        if not 0 < _position_of(path) <= last:
             with suppress(FileNotFoundError):
                 path.unlink()
+
+
+def _position_of(path: Path) -> int:
+    """Read the position in the name of a large body; 0 when it has none."""
+    number = path.name.partition(".")[0]
+    return int(number) if number.isdecimal() and len(number) == _POSITION_DIGITS else 0

@@ -67,6 +67,8 @@ class Writer:
         self.epoch = epoch
         self.failed = ""
         self.fsync_s: list[float] = []
+        # The last position of each route; of a failed write too, so it may be too high.
+        self.routes: dict[str, int] = {}
         self._fd = -1
         self._capacity = 0
         self._next = position + 1
@@ -171,6 +173,7 @@ class Writer:
         parts: list[bytes] = []
         for offset, envelope in enumerate(envelopes):
             stored = self._keep_spill(envelope, position + offset) if envelope.spill else envelope
+            self.routes[envelope.route] = position + offset
             parts += frame.encode(
                 stored,
                 position=position + offset,

@@ -1,0 +1,93 @@
+"""What the parts of the embedded spool share: the open files, the threads, the latest accounts."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import ParamSpec, TypeVar
+
+import structlog
+
+from relay.clock import Clock
+from relay.config import SpoolConfig
+from relay.spool.log import Log
+from relay.spool.segment import Segment
+from relay.spool.settling import StateThread
+from relay.spool.state import Snapshot, State, StateSizes
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+_DAMAGE_KEPT = 100
+_READ_THREADS = 2
+
+log = structlog.get_logger("relay.spool")
+
+
+class Core:
+    """
+    Shared by `LocalSpool`, its readers, its finder and its keeper; all of them live in the loop.
+
+    *state* belongs to *thread*; *snapshot* and *sizes* are written there as whole new objects
+    and read in the loop.
+    """
+
+    def __init__(
+        self, config: SpoolConfig, clock: Clock, thread: StateThread, state: State, log_: Log
+    ) -> None:
+        self.config = config
+        self.clock = clock
+        self.folder = Path(config.path)
+        self.thread = thread
+        self.state = state
+        self.log = log_
+        self.segments: list[Segment] = log_.writer.segments
+        self.executor = ThreadPoolExecutor(_READ_THREADS, "spool-read")
+        self.damage: list[str] = []
+        self.trouble = ""
+        self.snapshot: Snapshot
+        self.sizes: StateSizes
+
+    def take_snapshot(self) -> None:
+        """In the state's thread: keep what `stats` shows."""
+        self.snapshot = self.state.snapshot()
+
+    def take_sizes(self) -> None:
+        """In the state's thread: keep how large things are."""
+        self.sizes = self.state.sizes(self.clock.wall_s())
+
+    async def in_state(self, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """
+        Run *work* in the state's thread, and keep the accounts as it leaves them.
+
+        Raises:
+            SpoolFailed: the state could not be read or written.
+        """
+
+        def run() -> T:
+            try:
+                return work(*args, **kwargs)
+            finally:
+                self.take_snapshot()
+
+        return await self.thread.run(run)
+
+    async def in_reader(self, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """Run *work* in a reader's thread."""
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(self.executor, lambda: work(*args, **kwargs))
+
+    def tell_damage(self, sentences: Iterable[str]) -> None:
+        """Keep *sentences* for `stats`, and log them."""
+        for sentence in sentences:
+            log.error("spool_damage", what=sentence)
+            if len(self.damage) < _DAMAGE_KEPT:
+                self.damage.append(sentence)
+
+    def tell_trouble(self, sentence: str) -> None:
+        """Say what does not work at present; empty when all does again."""
+        if sentence and sentence != self.trouble:
+            log.error("spool_trouble", what=sentence)
+        self.trouble = sentence

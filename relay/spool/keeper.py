@@ -1,0 +1,101 @@
+"""
+What happens once a second beside the traffic.
+
+The high-water mark is synced, a failed log is probed, the state tidies up; every half minute
+retention deletes what is old enough, and the reserve is filled again.
+"""
+
+from __future__ import annotations
+
+import asyncio
+
+from relay.errors import SpoolError
+from relay.spool.core import Core
+from relay.spool.lookup import envelopes_at
+from relay.spool.reserve import Reserve
+from relay.spool.room import Room
+from relay.spool.route_names import RouteNames
+
+_TICK_S = 1.0
+_RETENTION_TICKS = 30
+
+
+class Keeper:
+    """The spool's housekeeping; `start` and `stop` belong to its life, `tick` to its tests."""
+
+    def __init__(self, core: Core, room: Room, reserve: Reserve, names: RouteNames) -> None:
+        self._core = core
+        self._room = room
+        self._reserve = reserve
+        self._names = names
+        self._task: asyncio.Task[None] | None = None
+        self._oldest = (0, 0.0)
+
+    def start(self) -> None:
+        """Tick from now on."""
+        self._task = asyncio.create_task(self._run())
+
+    async def stop(self) -> None:
+        """End after the tick under way."""
+        task, self._task = self._task, None
+        if task is not None:
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
+
+    async def _run(self) -> None:
+        ticks = 0
+        while True:
+            await asyncio.sleep(_TICK_S)
+            ticks += 1
+            await self.tick(retain=ticks % _RETENTION_TICKS == 0)
+
+    async def tick(self, *, retain: bool) -> None:
+        """Do what the second brings; what does not work is told, and tried again the next time."""
+        trouble = ""
+        for work in (self._probe, self._sync, self._tidy, self._find_oldest):
+            try:
+                await work()
+            except (SpoolError, OSError) as error:
+                trouble = trouble or str(error)
+        if retain:
+            try:
+                await self._retain()
+            except (SpoolError, OSError) as error:
+                trouble = trouble or str(error)
+        self._core.tell_trouble(trouble)
+
+    def oldest_pending_s(self) -> float:
+        """Say how long the first plain pending entry has waited; 0 when there is none."""
+        position, received_at_s = self._oldest
+        if position != self._core.snapshot.cursor + 1:
+            return 0.0
+        return max(0.0, self._core.clock.wall_s() - received_at_s)
+
+    async def _probe(self) -> None:
+        log = self._core.log
+        if log.writer.failed:
+            await log.in_writer(log.writer.probe)
+
+    async def _sync(self) -> None:
+        await self._core.in_reader(self._core.log.writer.sync_highwater)
+
+    async def _tidy(self) -> None:
+        core = self._core
+        changes, upto = await self._names.changes()
+        await core.in_state(core.state.tidy, changes, upto, core.clock.wall_s())
+        self._names.note(changes)
+        await core.in_state(core.take_sizes)
+
+    async def _find_oldest(self) -> None:
+        core = self._core
+        position = core.snapshot.cursor + 1
+        if self._oldest[0] != position <= core.log.last_position:
+            found = await core.in_reader(envelopes_at, core.segments, [position])
+            if position in found:
+                self._oldest = (position, found[position].received_at_s)
+
+    async def _retain(self) -> None:
+        core = self._core
+        await self._room.retain(older_than_s=core.clock.wall_s() - core.config.retention)
+        await self._room.sweep()
+        await core.in_reader(self._reserve.fill)

@@ -1,0 +1,155 @@
+"""
+The state opened; and when it is missing or damaged, made anew from what the log and `folded` know.
+
+A damaged ``state.db`` is set aside as ``state.db.damaged-N``, never deleted. In the new one every
+entry that the log keeps is pending again, what retention folded has its totals from the file
+``folded``, and what only the old state had (quarantined entries whose segment is gone) is lost
+and reported. Totals that disagree with sound rows are counted anew from them.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections import Counter
+from dataclasses import dataclass
+from pathlib import Path
+
+from relay.errors import SpoolError
+from relay.outcome import Outcome, Reason
+from relay.spool.database import Database, is_damage, set_aside
+from relay.spool.folded import Totals
+from relay.spool.state import State
+
+
+@dataclass(frozen=True, slots=True)
+class StateSource:
+    """
+    What the state is opened from, and made anew from if need be.
+
+    *before* and *folded* are what the file of that name says. *is_fresh*: the spool never held
+    anything, so that a missing state is no damage.
+    """
+
+    folder: Path
+    before: int
+    folded: Totals
+    is_fresh: bool
+    dedupe_window_s: float
+    dedupe_max_bytes: int
+    now_s: float
+
+
+def open_state(source: StateSource) -> tuple[State, list[str]]:
+    """
+    Open ``state.db``, or make it; give sentences about what was damaged.
+
+    Raises:
+        SpoolError: the disk refuses.
+        SpoolVersion: a newer relay wrote it.
+    """
+    path = source.folder / "state.db"
+    problem = "" if path.exists() or source.is_fresh else "is missing"
+    if not problem:
+        try:
+            return _open(source)
+        except sqlite3.Error as error:
+            if not is_damage(error):
+                raise
+            problem = f"is damaged ({error})"
+    try:
+        name = set_aside(path)
+        state = _make(_database(source), source)
+    except sqlite3.Error as error:
+        raise SpoolError(
+            f"the state cannot be made anew: {error}", hint="check the disk of spool.path"
+        ) from error
+    kept = f"; it is set aside as {name}" if (source.folder / name).exists() else ""
+    notes = [f"state.db {problem}{kept}; every event that the log keeps is pending again"]
+    lost = state.accounts.totals.get(("", Outcome.LOST, Reason.STATE_DAMAGED), 0)
+    if lost:
+        notes.append(f"lost {lost} events below position {source.before}: only state.db had them")
+    return state, notes
+
+
+def _database(source: StateSource) -> Database:
+    return Database(source.folder / "state.db")
+
+
+def _open(source: StateSource) -> tuple[State, list[str]]:
+    """
+    Open what is there.
+
+    Raises:
+        sqlite3.DatabaseError: it cannot be used.
+    """
+    database = _database(source)
+    try:
+        if database.is_new and source.is_fresh:
+            return _make(database, source), []
+        state = _state(database, source)
+        return state, _check(state, database, source)
+    except BaseException:
+        database.close()
+        raise
+
+
+def _check(state: State, database: Database, source: StateSource) -> list[str]:
+    """
+    Load *state* and see whether it can be believed.
+
+    Raises:
+        sqlite3.DatabaseError: it cannot.
+    """
+    if database.is_new:
+        raise sqlite3.DatabaseError("it is empty")
+    database.check()
+    state.load()
+    if state.accounts.before < source.before:
+        raise sqlite3.DatabaseError("it is older than what retention deleted")
+    return _mend_totals(state)
+
+
+def _state(database: Database, source: StateSource) -> State:
+    return State(
+        database,
+        dedupe_window_s=source.dedupe_window_s,
+        dedupe_max_bytes=source.dedupe_max_bytes,
+    )
+
+
+def _make(database: Database, source: StateSource) -> State:
+    """Make the tables, durable, with what is known of what is gone."""
+    folded = dict(source.folded)
+    unknown = source.before - 1 - sum(folded.values())
+    if unknown > 0:
+        folded["", Outcome.LOST, Reason.STATE_DAMAGED] = unknown
+    state = _state(database, source)
+    with database.transaction():
+        database.create()
+        state.accounts.fold(source.before, folded)
+        state.accounts.change(folded)
+        state.facts.set_number("cursor", source.before - 1)
+    state.load()
+    state.sync()
+    return state
+
+
+def _mend_totals(state: State) -> list[str]:
+    """
+    Count the totals anew when they disagree with how many positions have an outcome.
+
+    Raises:
+        sqlite3.DatabaseError: the rows disagree too.
+    """
+    snapshot = state.snapshot()
+    ended = snapshot.passed - snapshot.waiting
+    if sum(snapshot.totals.values()) == ended:
+        return []
+    counted = Counter(state.accounts.folded)
+    counted.update(state.ranges.count())
+    counted.update(state.outcomes.count())
+    if sum(counted.values()) != ended:
+        raise sqlite3.DatabaseError("its rows do not add up")
+    with state.writing():
+        state.accounts.replace_totals(dict(counted))
+    return ["the totals in state.db disagreed with its rows; they are counted anew"]

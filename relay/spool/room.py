@@ -1,0 +1,93 @@
+"""How much of ``spool.max_bytes`` is used, and making room by deleting settled segments."""
+
+from __future__ import annotations
+
+import asyncio
+
+from relay.spool.core import Core
+from relay.spool.retention import retain, sweep_large
+from relay.spool.segment import Segment
+
+
+class Room:
+    """
+    The spool's quota.
+
+    Log, large bodies and the quarantine's copies count; dedupe has its own cap, and outcomes go
+    with their segments.
+    """
+
+    def __init__(self, core: Core) -> None:
+        self._core = core
+        # Owned by the loop.
+        self.log_bytes = 0
+        self.large_bytes = 0
+        self._closed_bytes = 0
+        self._newest: Segment | None = None
+        self._making: asyncio.Task[bool] | None = None
+
+    @property
+    def used_bytes(self) -> int:
+        """What counts into ``spool.max_bytes``."""
+        sizes = self._core.sizes
+        copies = sizes.quarantine_bytes - sizes.quarantine_spilled_bytes
+        return self.log_bytes + self.large_bytes + copies
+
+    def lacks(self, need_bytes: int) -> bool:
+        """Say whether *need_bytes* more would pass ``spool.max_bytes``."""
+        used = self.used_bytes + self._core.log.waiting_bytes
+        return used + need_bytes > self._core.config.max_bytes
+
+    def count_log(self) -> None:
+        """Count the log's bytes again, after a commit."""
+        segments = self._core.segments
+        newest = segments[-1] if segments else None
+        if newest is not self._newest:
+            self._newest = newest
+            self._closed_bytes = sum(segment.end for segment in segments[:-1])
+        self.log_bytes = self._closed_bytes + (newest.end if newest else 0)
+
+    async def make(self) -> bool:
+        """
+        Delete settled segments, however young; concurrent callers share one attempt.
+
+        Says whether any went.
+        """
+        if self._making is None:
+            self._making = asyncio.create_task(self.retain(older_than_s=float("inf")))
+            self._making.add_done_callback(self._made)
+        return await asyncio.shield(self._making)
+
+    def _made(self, done: asyncio.Task[bool]) -> None:
+        self._making = None
+        # Retrieved, so that a failure nobody waits for any more is not reported as forgotten.
+        if not done.cancelled():
+            done.exception()
+
+    async def retain(self, *, older_than_s: float) -> bool:
+        """Delete settled segments closed before *older_than_s*; say whether any went."""
+        core = self._core
+        if len(core.segments) < 2 or core.snapshot.cursor < core.segments[1].first - 1:  # noqa: PLR2004 - the newest never goes
+            return False
+        count = await core.in_state(
+            retain, core.folder, core.segments, core.state, older_than_s=older_than_s
+        )
+        self._newest = None
+        self.count_log()
+        return count > 0
+
+    async def sweep(self) -> None:
+        """Remove large bodies that no entry needs; count those that stay."""
+        core = self._core
+        self.large_bytes = await core.in_state(
+            sweep_large,
+            core.folder,
+            first=core.state.accounts.before,
+            last=core.log.last_position,
+            state=core.state,
+        )
+
+    async def finish(self) -> None:
+        """Wait for an attempt under way."""
+        if self._making is not None:
+            await asyncio.wait([self._making])
