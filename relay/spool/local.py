@@ -105,7 +105,7 @@ class LocalSpool:
             await thread.run(remove_orphans, folder, last=opened.writer.position)
             await thread.run(core.take_snapshot)
             await thread.run(core.take_sizes)
-            core.tell_damage(opened.damage)
+            core.damage += opened.damage
             spool._committed()
             await spool._keeper.tick(retain=True)
         except BaseException:
@@ -219,6 +219,14 @@ class LocalSpool:
     async def routes_waiting(self) -> set[str]:
         """Name routes with pending entries; see `Spool.routes_waiting`."""
         return await self._names.waiting()
+
+    async def delivered_by_hour(self, route: str) -> dict[int, int]:
+        """Count deliveries by hour; see `Spool.delivered_by_hour`."""
+        return await self._core.in_state(self._state.hours.of, route)
+
+    def rewind(self, route: str) -> None:
+        """Give out again what was not settled; see `Spool.rewind`."""
+        self._readers.pop(route, None)
 
     async def set_pause(self, route: str, pause: Pause | None) -> None:
         """Keep or lift a pause; see `Spool.set_pause`."""

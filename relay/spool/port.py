@@ -272,6 +272,19 @@ class Spool(Protocol):
         """
         ...
 
+    async def delivered_by_hour(self, route: str) -> dict[int, int]:
+        """
+        Count *route*'s deliveries of the last eight days by hour.
+
+        ``{1700002800: 12}``: the hour's start in seconds UTC. A replayed event that is delivered
+        again counts again.
+        """
+        ...
+
+    def rewind(self, route: str) -> None:
+        """Let `read` give out again what it gave of *route* and nobody settled."""
+        ...
+
     async def set_pause(self, route: str, pause: Pause | None) -> None:
         """Keep or lift a route's pause across restarts."""
         ...

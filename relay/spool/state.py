@@ -30,6 +30,7 @@ from relay.spool.database import Database
 from relay.spool.dedupe import Dedupe, Mark, key_of
 from relay.spool.facts import Facts
 from relay.spool.folded import Totals
+from relay.spool.hours import Hours
 from relay.spool.intervals import Intervals
 from relay.spool.outcomes import Outcomes
 from relay.spool.port import Found, Seen, Settlement
@@ -88,6 +89,7 @@ class State:
         self.ranges = Ranges(database)
         self.replays = Replays(database)
         self.trail = Trail(database)
+        self.hours = Hours(database)
         # In memory: positions over the cursor that are not plain pending.
         self.cursor = 0
         self._above = Intervals()
@@ -172,6 +174,7 @@ class State:
             self.ranges.add_delivered(runs_of(plain), now_s)
             self.outcomes.add(rows, now_s)
             self.accounts.change(changes)
+            self.hours.add(changes, now_s)
             self._pass([one.entry.position for one in first_time])
 
     def _pending_of(self, settlements: Sequence[Settlement]) -> list[Settlement]:
@@ -316,6 +319,7 @@ class State:
             with self.writing():
                 self._note_cursor()
                 self._dedupe.note_counts()
+                self.hours.forget(now_s)
                 if routes:
                     self.facts.note_routes(routes)
                 self.facts.set_number("routes_upto", upto)
