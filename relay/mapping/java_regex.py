@@ -1,0 +1,183 @@
+"""
+Java's regular expressions: ``String.matches``, ``split``, ``replaceAll`` and ``find``.
+
+A pattern is translated (`relay.mapping.java_regex_syntax`) and run by the `regex` module, each run
+for at most `REGEX_TIMEOUT_S`; the standard library's ``re``, which cannot be stopped, never sees a
+pattern that a person wrote.
+
+Source:
+    ``java.util.regex`` (Java 17). `regex` works on characters, Java on UTF-16 units: a character
+    beyond the first 65,536 is one here.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import lru_cache
+from time import monotonic
+from typing import Any
+
+import regex
+
+from relay.mapping.function import FunctionFailed
+from relay.mapping.java_regex_syntax import Translator
+from relay.mapping.limits import (
+    MAX_ITEMS,
+    MAX_REGEX_CHARS,
+    MAX_TEXT_CHARS,
+    REGEX_TIMEOUT_S,
+    LimitPassed,
+)
+
+_QUOTATION = re.compile(r"\\Q(.*?)(?:\\E|\Z)|\\.", re.DOTALL)
+_REFERENCE = re.compile(r"\\(.)|\$(?:(\d+)|\{([a-zA-Z][a-zA-Z0-9]*)\})|([\\$])", re.DOTALL)
+
+
+@lru_cache(maxsize=256)
+def java_regex(pattern: str) -> JavaRegex:
+    """
+    Compile *pattern*.
+
+    Raises:
+        FunctionFailed: Java would refuse it, or it cannot be run within bounds.
+    """
+    if len(pattern) > MAX_REGEX_CHARS:
+        raise FunctionFailed(f"the regular expression is longer than {MAX_REGEX_CHARS} characters")
+    translated = Translator(_QUOTATION.sub(_unquoted, pattern)).translate()
+    try:
+        return JavaRegex(regex.compile(translated, regex.VERSION0))
+    except (regex.error, RecursionError, OverflowError):
+        raise FunctionFailed(
+            "the regular expression cannot be run here: simplify it, or use another function"
+        ) from None
+
+
+def _unquoted(found: re.Match[str]) -> str:
+    r"""Write ``\Q…\E`` as Java does before it reads: each character escaped by itself."""
+    if found[1] is None:
+        return found[0]
+    return "".join(
+        letter
+        if letter.isalpha()
+        else f"\\x3{letter}"
+        if letter in "0123456789"
+        else f"\\{letter}"
+        for letter in found[1]
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class JavaRegex:
+    """
+    A compiled pattern.
+
+    Every method raises `LimitPassed` when it takes too long or its result grows too large.
+    """
+
+    _compiled: Any
+
+    def matches(self, text: str) -> bool:
+        """Say whether all of *text* fits, as ``String.matches``."""
+        try:
+            return self._compiled.fullmatch(text, timeout=REGEX_TIMEOUT_S) is not None
+        except (TimeoutError, MemoryError):
+            raise _too_slow() from None
+
+    def find(self, text: str) -> list[str | None] | None:
+        """Give the first match and its groups, or None; a group that took no part is None."""
+        try:
+            found = self._compiled.search(text, timeout=REGEX_TIMEOUT_S)
+        except (TimeoutError, MemoryError):
+            raise _too_slow() from None
+        return None if found is None else [found[0], *found.groups()]
+
+    def split(self, text: str, *, keeps_trailing: bool = False) -> list[str]:
+        """
+        Give what stands between the matches, as ``String.split``.
+
+        Empty pieces at the end are left out unless *keeps_trailing*; text without a match is
+        given whole.
+        """
+        pieces: list[str] = []
+        start = 0
+        for found in self._all(text):
+            if found.end() == 0:
+                continue
+            pieces.append(text[start : found.start()])
+            start = found.end()
+        if not pieces and not start:
+            return [text]
+        pieces.append(text[start:])
+        while not keeps_trailing and pieces and not pieces[-1]:
+            pieces.pop()
+        return pieces
+
+    def replace(self, text: str, replacement: str, *, count: int | None = None) -> str:
+        """
+        Replace the matches (the first *count*), as ``replaceAll`` and ``replaceFirst``.
+
+        *replacement* may refer to groups: ``$1``, ``${name}``; a backslash takes the meaning off.
+
+        Raises:
+            FunctionFailed: it refers to a group that is not there.
+        """
+        made: list[str] = []
+        start = length = 0
+        for number, found in enumerate(self._all(text)):
+            if number == count:
+                break
+            inserted = self._inserted(found, replacement)
+            length += found.start() - start + len(inserted)
+            if length > MAX_TEXT_CHARS:
+                raise LimitPassed(f"a text has more than {MAX_TEXT_CHARS} characters")
+            made += text[start : found.start()], inserted
+            start = found.end()
+        return "".join([*made, text[start:]])
+
+    def _all(self, text: str) -> Iterator[Any]:
+        """Find from the end of each match on, one further after an empty one, as ``find()``."""
+        deadline_s = monotonic() + REGEX_TIMEOUT_S
+        start = 0
+        for _ in range(MAX_ITEMS):
+            left_s = deadline_s - monotonic()
+            if start > len(text):
+                return
+            if left_s <= 0:
+                raise _too_slow()
+            try:
+                found = self._compiled.search(text, start, timeout=left_s)
+            except (TimeoutError, MemoryError):
+                raise _too_slow() from None
+            if found is None:
+                return
+            yield found
+            start = max(found.end(), found.start() + 1)
+        raise LimitPassed(f"a regular expression matches more than {MAX_ITEMS} times")
+
+    def _inserted(self, found: Any, replacement: str) -> str:
+        def resolve(reference: re.Match[str]) -> str:
+            escaped, digits, name, stray = reference.groups()
+            if stray is not None:
+                raise FunctionFailed("the replacement ends in a backslash or has a stray '$'")
+            if escaped is not None:
+                return str(escaped)
+            # As many digits as make a group's number, the rest is text: "$12" with one group.
+            used = len(digits or "")
+            while used > 1 and int(digits[:used]) > self._compiled.groups:
+                used -= 1
+            try:
+                return (found[int(digits[:used]) if used else name] or "") + (digits or "")[used:]
+            except IndexError:
+                raise FunctionFailed(
+                    "the replacement refers to a group that is not there"
+                ) from None
+
+        return _REFERENCE.sub(resolve, replacement)
+
+
+def _too_slow() -> LimitPassed:
+    return LimitPassed(
+        f"a regular expression took more than {REGEX_TIMEOUT_S * 1000:.0f} ms: make it simpler"
+    )
