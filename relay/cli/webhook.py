@@ -6,23 +6,19 @@ import asyncio
 import os
 from collections.abc import Callable, Coroutine
 from typing import Annotated, Any
+from urllib.parse import urlsplit
 
 import httpx
-import orjson
 import typer
 
+from relay.cli.options import ConfigPath, DryRun, Json, print_json
 from relay.clock import SystemClock
 from relay.config import load_config
 from relay.customerio.app_api import HOSTS, AppApi
 from relay.customerio.events import EVENT_NAMES
 from relay.errors import ConfigError, ProvisionError
 
-ConfigPath = Annotated[
-    str | None, typer.Option("--config", envvar="RELAY_CONFIG", help="The settings file.")
-]
 Endpoint = Annotated[str, typer.Option("--endpoint", help="The relay's public address and path.")]
-Json = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
-DryRun = Annotated[bool, typer.Option("--dry-run", help="Say what would be done, write nothing.")]
 Events = Annotated[
     list[str] | None,
     typer.Option("--event", help="Only this event, e.g. email_opened; several times."),
@@ -64,13 +60,7 @@ def create(
     }
 
     async def work(api: AppApi) -> None:
-        same = [item for item in await api.webhooks() if _is_same(item["endpoint"], endpoint)]
-        if same:
-            raise ProvisionError(
-                f"webhook {same[0]['id']} sends to {endpoint} already: a second one would "
-                "deliver every event twice",
-                hint=f"change it: relay webhook update --id {same[0]['id']}",
-            )
+        await _refuse_second(api, endpoint)
         made = body if dry_run else await api.create(body)
         _show(made, json=json)
         if not json and not dry_run:
@@ -89,8 +79,10 @@ def show_status(config: ConfigPath = None, json: Json = False) -> None:
     async def work(api: AppApi) -> None:
         found = await api.webhooks()
         if json:
-            typer.echo(orjson.dumps({"webhooks": found}).decode())
+            print_json({"webhooks": found})
             return
+        if not found:
+            typer.echo("no webhooks in this workspace")
         for item in found:
             _show(item, json=False)
 
@@ -123,11 +115,18 @@ def disable(
 def update(
     id_: Annotated[int, typer.Option("--id", help="Which webhook.")],
     config: ConfigPath = None,
-    name: Annotated[str | None, typer.Option("--name")] = None,
-    endpoint: Annotated[str | None, typer.Option("--endpoint")] = None,
+    name: Annotated[str | None, typer.Option("--name", help="Its name in Customer.io.")] = None,
+    endpoint: Annotated[
+        str | None, typer.Option("--endpoint", help="The relay's public address and path.")
+    ] = None,
     event: Events = None,
-    body_content: Annotated[bool | None, typer.Option("--body-content/--no-body-content")] = None,
-    full_resolution: Annotated[bool | None, typer.Option()] = None,
+    body_content: Annotated[
+        bool | None,
+        typer.Option("--body-content/--no-body-content", help="Send message bodies along."),
+    ] = None,
+    full_resolution: Annotated[
+        bool | None, typer.Option(help="Every open and click, not only the first.")
+    ] = None,
     json: Json = False,
     dry_run: DryRun = False,
 ) -> None:
@@ -151,7 +150,10 @@ def show_addresses(config: ConfigPath = None, json: Json = False) -> None:
 
     async def work(api: AppApi) -> None:
         found = await api.addresses()
-        typer.echo(orjson.dumps({"addresses": found}).decode() if json else "\n".join(found))
+        if json:
+            print_json({"addresses": found})
+        else:
+            typer.echo("\n".join(found))
 
     _run(config, work)
 
@@ -160,6 +162,8 @@ def _change(
     config: str | None, id_: int, changes: dict[str, Any], *, json: bool, dry_run: bool
 ) -> None:
     async def work(api: AppApi) -> None:
+        if "endpoint" in changes:
+            await _refuse_second(api, changes["endpoint"], but=id_)
         changed = await api.webhook(id_) | changes if dry_run else await api.update(id_, changes)
         _show(changed, json=json)
 
@@ -173,14 +177,31 @@ def _chosen(events: list[str] | None) -> list[str]:
     return list(events or EVENT_NAMES)
 
 
-def _is_same(one: str, other: str) -> bool:
-    """Whether two endpoints are the same address, but for a slash at the end."""
-    return one.rstrip("/") == other.rstrip("/")
+async def _refuse_second(api: AppApi, endpoint: str, *, but: int = 0) -> None:
+    """
+    Look whether a webhook, other than the one with the id *but*, sends to *endpoint*.
+
+    Raises:
+        ProvisionError: one does.
+    """
+    for item in await api.webhooks():
+        if item["id"] != but and _address(item["endpoint"]) == _address(endpoint):
+            raise ProvisionError(
+                f"webhook {item['id']} sends to {item['endpoint']} already: a second one would "
+                "deliver every event twice",
+                hint=f"change it: relay webhook update --id {item['id']}",
+            )
+
+
+def _address(endpoint: str) -> tuple[str, str]:
+    """What makes two endpoints the same relay: host and path, whatever the query."""
+    parts = urlsplit(endpoint)
+    return parts.netloc.lower(), parts.path.rstrip("/")
 
 
 def _show(item: dict[str, Any], *, json: bool) -> None:
     if json:
-        typer.echo(orjson.dumps(item).decode())
+        print_json(item)
         return
     state = "disabled" if item.get("disabled") else "enabled"
     events = item.get("events") or []
@@ -188,7 +209,7 @@ def _show(item: dict[str, Any], *, json: bool) -> None:
 
 
 def _run(config: str | None, work: Callable[[AppApi], Coroutine[Any, Any, None]]) -> None:
-    settings = load_config(config, os.environ).customerio
+    settings = load_config(config, os.environ, needs=("customerio",)).customerio
     key = settings.app_api_key.get_secret_value()
     if not key:
         raise ConfigError(

@@ -114,7 +114,7 @@ class AppApi:
                 is_ambiguous=was_sent,
             ), None
         if response.is_success:
-            return (orjson.loads(response.content) if response.content else {}), None
+            return _document(response, doing), None
         wait_s = retry_after_s(response.headers.get("retry-after", ""), now_s=self._clock.wall_s())
         status = response.status_code
         return AdobeError(
@@ -125,6 +125,21 @@ class AppApi:
             is_temporary=status == 429 or status >= 500,  # noqa: PLR2004 - as HTTP numbers them
             is_ambiguous=status >= 500,  # noqa: PLR2004 - as HTTP numbers them
         ), wait_s
+
+
+def _document(response: httpx.Response, doing: str) -> Item | AdobeError:
+    """The answer's object; an empty body is an empty one."""
+    try:
+        document = orjson.loads(response.content or b"{}")
+    except orjson.JSONDecodeError:
+        document = None
+    if isinstance(document, dict):
+        return document
+    return AdobeError(
+        f"Customer.io answered {response.status_code} to {doing}, but not with a JSON object",
+        hint="is customerio.api_url the App API, or is there a proxy between?",
+        status=response.status_code,
+    )
 
 
 def _detail(response: httpx.Response) -> str:

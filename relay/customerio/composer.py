@@ -8,6 +8,7 @@ opens are many.
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from random import Random
 from typing import Any
 
@@ -57,13 +58,28 @@ class Composer:
     """
     Makes events; *content_share* of the sent ones carry Body Content (``data.content``).
 
+    *names* picks kinds by their names in the App API; ``None``: all of the catalog.
+
     Its state is one random stream and what is left of the deck; only `event` changes them.
     """
 
-    def __init__(self, *, seed: int, clock: Clock, content_share: float = 0.02) -> None:
+    def __init__(
+        self,
+        *,
+        seed: int,
+        clock: Clock,
+        content_share: float = 0.02,
+        names: Collection[str] | None = None,
+    ) -> None:
         self._random = Random(seed)  # noqa: S311 - repeatable on purpose, guards nothing
         self._clock = clock
         self._content_share = content_share
+        self._whole_deck = tuple(
+            kind
+            for kind in CATALOG
+            if names is None or kind.name in names
+            for _ in range(_FREQUENT.get(kind.name, 1))
+        )
         self._deck: list[EventType] = []
 
     @property
@@ -74,7 +90,7 @@ class Composer:
     @property
     def deck_size(self) -> int:
         """Within so many events every kind has come."""
-        return sum(_FREQUENT.get(kind.name, 1) for kind in CATALOG)
+        return len(self._whole_deck)
 
     def event(self, kind: EventType | None = None) -> Event:
         """
@@ -99,7 +115,7 @@ class Composer:
 
     def _deal(self) -> EventType:
         if not self._deck:
-            self._deck = [kind for kind in CATALOG for _ in range(_FREQUENT.get(kind.name, 1))]
+            self._deck = list(self._whole_deck)
             self._random.shuffle(self._deck)
         return self._deck.pop()
 

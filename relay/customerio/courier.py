@@ -38,7 +38,7 @@ HoldBack = Callable[[Held], Awaitable[None]]
 class Courier:
     """Delivers to *target*, signed with *key*, over one connection; counts into *tally*."""
 
-    def __init__(  # noqa: PLR0913 - one collaborator each
+    def __init__(
         self,
         target: Target,
         key: str,
