@@ -31,8 +31,9 @@ finished, and is a torn tail.
 from __future__ import annotations
 
 import struct
-from functools import lru_cache
-from typing import NamedTuple
+from collections.abc import Callable
+from functools import lru_cache, partial
+from typing import Any, NamedTuple, cast
 from zlib import crc32
 
 from relay.envelope import Envelope
@@ -46,6 +47,11 @@ _HEADER = struct.Struct("<HI")
 _SPILL = struct.Struct("<Q")
 HEAD_BYTES = _HEAD.size
 OVERHEAD_BYTES = HEAD_BYTES + _CRC.size
+# Up to here a copy is cheaper than a view.
+_COPIED_BYTES = 8192
+# Looked up once: `decode` runs for every entry read.
+_head_of = _HEAD.unpack_from
+_crc_of = _CRC.unpack_from
 
 
 class Frame(NamedTuple):
@@ -65,6 +71,9 @@ class Frame(NamedTuple):
     route: str
     headers_at: int
     body_at: int
+
+
+_frame = cast("Callable[[tuple[Any, ...]], Frame]", partial(tuple.__new__, Frame))
 
 
 @lru_cache(maxsize=1024)
@@ -147,29 +156,33 @@ def position_at(buffer: bytes, start: int) -> int:
 
 def decode(buffer: bytes, start: int, *, salt: int) -> Frame | None:
     """Read the frame at *start* of *buffer*; ``None`` unless every byte of it is as written."""
-    if len(buffer) - start < OVERHEAD_BYTES:
+    available = len(buffer) - start
+    if available < OVERHEAD_BYTES:
         return None
     magic, length, position, durable, received_at_s, epoch, flags, route_bytes, headers_bytes = (
-        _HEAD.unpack_from(buffer, start)
+        _head_of(buffer, start)
     )
-    end = start + length
-    if magic != MAGIC or length < OVERHEAD_BYTES or end > len(buffer):
+    if magic != MAGIC or not OVERHEAD_BYTES <= length <= available:
         return None
-    crc_at = end - _CRC.size
-    if crc32(memoryview(buffer)[start:crc_at], salt) != _CRC.unpack_from(buffer, crc_at)[0]:
+    end = start + length
+    crc_at = end - 4
+    checked = memoryview(buffer)[start:crc_at] if length > _COPIED_BYTES else buffer[start:crc_at]
+    if crc32(checked, salt) != _crc_of(buffer, crc_at)[0]:
         return None
     headers_at = start + HEAD_BYTES + route_bytes
-    return Frame(
-        start,
-        end,
-        position,
-        durable,
-        received_at_s,
-        epoch,
-        flags,
-        _route(buffer[start + HEAD_BYTES : headers_at]),
-        headers_at,
-        headers_at + headers_bytes,
+    return _frame(
+        (
+            start,
+            end,
+            position,
+            durable,
+            received_at_s,
+            epoch,
+            flags,
+            _route(buffer[start + HEAD_BYTES : headers_at]),
+            headers_at,
+            headers_at + headers_bytes,
+        )
     )
 
 

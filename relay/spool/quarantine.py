@@ -76,7 +76,7 @@ class Quarantine:
         if not rows:
             return None
         spill, spill_bytes, crc, route, received_at_s, raw, body = rows[0]
-        if _checksum(position, raw, body) != crc:
+        if not is_whole(position, raw, body, crc):
             return None
         headers = tuple((name, value) for name, value in json.loads(raw))
         return Envelope(route, received_at_s, headers, body, spill, spill_bytes)
@@ -96,6 +96,11 @@ class Quarantine:
             self.entries -= 1
             self.kept_bytes -= kept_bytes
             self.spilled_bytes -= spill_bytes
+
+
+def is_whole(position: int, headers: bytes, body: bytes, crc: int) -> bool:
+    """Say whether a copy is as it was written."""
+    return _checksum(position, headers, body) == crc
 
 
 def _checksum(position: int, headers: bytes, body: bytes) -> int:

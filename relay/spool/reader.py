@@ -25,6 +25,7 @@ from relay.spool.scan import Chunk, Gap, scan
 from relay.spool.segment import Segment
 
 _INLINE_BYTES = 64 * 1024
+_NO_END = 1 << 63
 
 Held = tuple[bytes, Frame]
 
@@ -82,15 +83,15 @@ def advance(
     if chunk is None:
         return [], []
     gaps = [Gap(gap.first, min(gap.last, last), gap.offset) for gap in chunk.gaps]
-    found: list[Held] = []
-    for buffer, base, item in chunk.frames:
-        position = item.position
-        if not is_newest:
-            segment.mark(position, base + item.start)
-        if position < place.start or (position > last and not is_newest):
-            continue
-        if wants(item):
-            found.append((buffer, item))
+    if not is_newest and chunk.frames:
+        _, base, item = chunk.frames[0]
+        segment.mark(item.position, base + item.start)
+    low, high = place.start, _NO_END if is_newest else last
+    found = [
+        (buffer, item)
+        for buffer, _, item in chunk.frames
+        if low <= item.position <= high and wants(item)
+    ]
     place.offset, place.expected = chunk.offset, chunk.expected
     if place.offset >= end and place.expected <= last:
         gaps.append(Gap(place.expected, last, place.offset))
@@ -137,8 +138,12 @@ class Reader:
         self._place = place
         self._source = source
 
+        # Nearly all entries lie over what had an outcome when this reader was made.
+        skip_to = skip.last
+
         def wants(item: Frame) -> bool:
-            return item.route == route and item.position not in skip
+            position = item.position
+            return item.route == route and (position > skip_to or position not in skip)
 
         self._wants = wants
         # Owned by the loop. `_seq` is the turn of the last replay taken.
@@ -178,7 +183,8 @@ class Reader:
         taken: list[Entry] = []
         for ready in (self._replayed, self._ready):
             while ready and len(taken) < max_entries:
-                size_bytes += ready[0].envelope.size_bytes
+                envelope = ready[0].envelope
+                size_bytes += envelope.spill_bytes or len(envelope.body)
                 if taken and size_bytes > max_bytes:
                     return taken
                 taken.append(ready.popleft())

@@ -1,0 +1,242 @@
+"""
+The accounts counted anew from disk, without the lock, beside a running relay or without one.
+
+`take_account` believes the running totals and reads only where the log ends. `recount` believes
+nothing: it walks through every segment and row, and wants for each position from the first to the
+last exactly one of
+
+    folded          deleted by retention and counted by it
+    an outcome      one row, or one range
+    pending         a frame in the log that can be read; for a replay, or a copy in quarantine
+
+A running relay goes on meanwhile. The state is read first, in one transaction; what had no
+outcome then is looked for in the log afterwards. Retention, or a write that is only half to be
+seen, may hide it there; so what is missing is looked for again before it is called a problem.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from relay.errors import SpoolError
+from relay.spool.folded import Totals
+from relay.spool.frame import Frame
+from relay.spool.highwater import read_mark
+from relay.spool.intervals import Intervals
+from relay.spool.lookup import walk
+from relay.spool.scan import scan
+from relay.spool.segment import HEADER_BYTES, Segment, list_segments
+from relay.spool.statement import Rows, Statement, damaged_copies, read_rows, read_statement
+
+_LOOKS = 3
+_NAMED = 20
+_FAR = 1 << 62
+
+Spans = list[tuple[int, int]]
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """
+    What became of every accepted event.
+
+    *kept* counts outcomes whose rows are still there, *folded* those that retention counted and
+    deleted; both are -1 when nobody counted. *problems* are sentences that name positions.
+    """
+
+    accepted: int
+    pending: int
+    totals: Totals
+    folded: int = -1
+    kept: int = -1
+    problems: tuple[str, ...] = field(default=())
+
+    @property
+    def adds_up(self) -> bool:
+        """Whether every accepted event is accounted for, and nothing else is wrong."""
+        return not self.problems and self.accepted == sum(self.totals.values()) + self.pending
+
+
+def take_account(folder: Path) -> Account:
+    """
+    Add up the running totals.
+
+    Raises:
+        SpoolError: there is no spool, or it cannot be read.
+    """
+    marked = _mark(folder)
+    said = read_statement(folder)
+    last = _last_position(_segments(folder))
+    return Account(
+        accepted=max(last, marked, said.highest),
+        pending=max(last, marked, said.highest) - said.passed + said.waiting,
+        totals=said.totals,
+        problems=tuple(_ends_early(last, marked, said)),
+    )
+
+
+def recount(folder: Path) -> Account:
+    """
+    Count everything anew; takes as long as reading the whole log.
+
+    Raises:
+        SpoolError: there is no spool, or it cannot be read.
+    """
+    marked = _mark(folder)
+    said, rows = read_rows(folder)
+    log = _read_log(folder, 1)
+    last = max(log.last, marked, said.highest)
+    ended, doubles = _join(rows.ended)
+    placed, more = _join(sorted([*ended, *((one, one) for one in rows.replays)]))
+    pending = Intervals(placed).missing(said.before, last)
+    problems = [
+        *_ends_early(log.last, marked, said),
+        *(f"position {_span(span)} has more than one outcome" for span in doubles + more),
+        *_unreadable(folder, pending, log, rows),
+        *_differences(said, rows),
+        *(f"quarantined position {one} has no copy of its bytes" for one in rows.uncopied),
+        *(f"the quarantine's copy of position {one} is damaged" for one in damaged_copies(folder)),
+    ]
+    folded, kept = sum(said.folded.values()), sum(rows.counted.values())
+    plain = sum(high - low + 1 for low, high in pending)
+    if folded + kept + plain + len(rows.replays) != last:
+        problems.append(
+            f"folded {folded} + kept {kept} + pending {plain + len(rows.replays)} is not the "
+            f"{last} accepted"
+        )
+    totals = Counter(said.folded)
+    totals.update(rows.counted)
+    return Account(last, plain + len(rows.replays), dict(totals), folded, kept, tuple(problems))
+
+
+@dataclass(frozen=True, slots=True)
+class _Log:
+    """Where the log ends, and which of its positions can be read."""
+
+    last: int
+    readable: Intervals
+
+
+def _mark(folder: Path) -> int:
+    if not folder.is_dir():
+        raise SpoolError(
+            f"there is no spool at {folder}", hint="spool.path must name the relay's spool"
+        )
+    return read_mark(folder / "highwater")[0]
+
+
+def _segments(folder: Path) -> list[Segment]:
+    try:
+        for _ in range(_LOOKS):
+            # Retention may delete one between its name and its header.
+            with suppress(FileNotFoundError):
+                return list_segments(folder / "log")
+        return list_segments(folder / "log")
+    except OSError as error:
+        raise SpoolError(f"the log in {folder} cannot be read: {error.strerror}") from error
+
+
+def _last_position(segments: list[Segment]) -> int:
+    """Find the last valid frame, or what the newest segment follows."""
+    if not segments:
+        return 0
+    tail = segments[-1]
+    last, offset, expected = tail.first - 1, HEADER_BYTES, tail.first
+    while tail.readable and offset < tail.end:
+        chunk = scan(tail, offset, expected, end=tail.end)
+        last = max([last, *(item.position for _, _, item in chunk.frames)])
+        offset, expected = chunk.offset, chunk.expected
+    return last
+
+
+def _read_log(folder: Path, first: int, last: int = _FAR) -> _Log:
+    """Walk through the log from *first* to *last*."""
+    segments = _segments(folder)
+    readable = Intervals()
+    run = [0, -1]
+
+    def note(item: Frame) -> bool:
+        if item.position != run[1] + 1:
+            readable.add(*run)
+            run[0] = item.position
+        run[1] = item.position
+        return False
+
+    try:
+        if segments:
+            for _ in walk(segments, max(first, segments[0].first), last, note):
+                pass
+    except OSError as error:
+        raise SpoolError(f"the log in {folder} cannot be read: {error.strerror}") from error
+    readable.add(*run)
+    return _Log(max(readable.last, segments[-1].first - 1 if segments else 0), readable)
+
+
+def _join(spans: Spans) -> tuple[Spans, Spans]:
+    """Join sorted *spans* that touch; give also the parts that are covered twice."""
+    joined: Spans = []
+    doubles: Spans = []
+    for first, last in spans:
+        if joined and first <= joined[-1][1] + 1:
+            low, high = joined[-1]
+            if first <= high:
+                doubles.append((first, min(last, high)))
+            joined[-1] = (low, max(high, last))
+        else:
+            joined.append((first, last))
+    return joined, doubles
+
+
+def _ends_early(last: int, marked: int, said: Statement) -> Iterable[str]:
+    known = max(marked, said.highest)
+    if last < known:
+        yield (
+            f"the log ends at position {last}, but {known} was acknowledged; positions "
+            f"{last + 1} to {known} are lost and not yet reported"
+        )
+
+
+def _unreadable(folder: Path, pending: Spans, log: _Log, rows: Rows) -> Iterable[str]:
+    """Name pending positions whose bytes are nowhere, after looking again."""
+    replays = [(one, one) for one in rows.replays if one not in rows.copies]
+    missing = _without([*pending, *replays], log.readable)
+    for _ in range(_LOOKS - 1):
+        if not missing:
+            break
+        said, again = read_rows(folder)
+        ended = Intervals(again.ended)
+        ended.add(1, said.before - 1)
+        missing = _without(missing, ended)
+        if missing:
+            log = _read_log(folder, missing[0][0], missing[-1][1])
+            missing = _without(missing, log.readable)
+    for span in missing[:_NAMED]:
+        yield f"position {_span(span)} has no outcome and cannot be read"
+    if len(missing) > _NAMED:
+        yield f"and {len(missing) - _NAMED} more such ranges"
+
+
+def _without(spans: Spans, known: Intervals) -> Spans:
+    return [part for first, last in spans for part in known.missing(first, last)]
+
+
+def _differences(said: Statement, rows: Rows) -> Iterable[str]:
+    """Name running totals that differ from the rows."""
+    counted = Counter(said.folded)
+    counted.update(rows.counted)
+    for key in sorted(counted.keys() | said.totals.keys()):
+        total, count = said.totals.get(key, 0), counted.get(key, 0)
+        if total != count:
+            route, outcome, reason = key
+            yield (
+                f"the running total of {outcome} ({reason}) of route {route or 'unknown'} is "
+                f"{total}, its rows are {count}"
+            )
+
+
+def _span(span: tuple[int, int]) -> str:
+    return f"{span[0]}" if span[0] == span[1] else f"{span[0]} to {span[1]}"
