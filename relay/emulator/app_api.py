@@ -178,10 +178,7 @@ class _AppApi:
             raise _Refused(429, "too many requests", {"retry-after": "1"})
 
     def _found(self, request: Request) -> Webhook:
-        text = request.path_params["id"]
-        # Longer ones are no id that was given out, and int() may refuse them.
-        is_id = text.isascii() and text.isdigit() and len(text) < 16  # noqa: PLR2004 - digits
-        webhook = self._workspace.webhooks.get(int(text)) if is_id else None
+        webhook = self._workspace.find(request.path_params["id"])
         if webhook is None:
             raise _Refused(404, "webhook not found")
         return webhook

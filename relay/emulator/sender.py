@@ -236,25 +236,23 @@ class Senders:
 
     def __iter__(self) -> Iterator[Sender]:
         """Iterate over the line of every webhook there is."""
-        for id_ in list(self._workspace.webhooks):
-            sender = self.find(id_)
-            if sender is not None:
-                yield sender
+        return iter([self._of(webhook) for webhook in self._workspace.webhooks.values()])
 
-    def find(self, id_: int) -> Sender | None:
-        """Find the line of the webhook *id_*; ``None`` when there is no such webhook."""
-        webhook = self._workspace.webhooks.get(id_)
-        if webhook is None:
-            return None
-        if id_ not in self._senders:
-            self._senders[id_] = Sender(webhook, self._settings, self._clock)
-        return self._senders[id_]
+    def find(self, id_: str) -> Sender | None:
+        """Find the line of the webhook whose id *id_* spells."""
+        webhook = self._workspace.find(id_)
+        return self._of(webhook) if webhook is not None else None
 
     async def close(self) -> None:
         """Stop every line."""
         for sender in self._senders.values():
             await sender.close()
         await asyncio.gather(*self._closing)
+
+    def _of(self, webhook: Webhook) -> Sender:
+        if webhook.id not in self._senders:
+            self._senders[webhook.id] = Sender(webhook, self._settings, self._clock)
+        return self._senders[webhook.id]
 
     def _changed(self, id_: int) -> None:
         sender = self._senders.get(id_)

@@ -54,8 +54,8 @@ def sender_routes(senders: Senders) -> list[BaseRoute]:
 
     return [
         Route(_PATH, list_all, methods=["GET"]),
-        Route(f"{_PATH}/{{id:int}}", show, methods=["GET"]),
-        Route(f"{_PATH}/{{id:int}}/send", send, methods=["POST"]),
+        Route(f"{_PATH}/{{id}}", show, methods=["GET"]),
+        Route(f"{_PATH}/{{id}}/send", send, methods=["POST"]),
     ]
 
 

@@ -28,6 +28,7 @@ Item = dict[str, Any]
 _SELECTABLE = frozenset(EVENT_NAMES)
 _FLAGS = ("disabled", "full_resolution", "with_content")
 _REQUIRED = ("name", "endpoint", "events")
+_ID_DIGITS = 15
 
 
 class Malformed(Exception):
@@ -62,6 +63,13 @@ class Workspace:
         self.webhooks: dict[int, Webhook] = {}
         self.listeners: list[Callable[[int], None]] = []
         self._next_id = 1
+
+    def find(self, id_: str) -> Webhook | None:
+        """Find the webhook whose id *id_* spells."""
+        # Longer ones were never given out, and int() refuses some of them.
+        if not (id_.isascii() and id_.isdigit() and len(id_) <= _ID_DIGITS):
+            return None
+        return self.webhooks.get(int(id_))
 
     def create(self, body: object) -> Webhook:
         """

@@ -17,9 +17,10 @@ from relay.clock import ManualClock, SystemClock
 from relay.customerio.app_api import HOSTS, AppApi
 from relay.customerio.events import EVENT_NAMES
 from relay.emulator.app_api import ADDRESSES, app_api_routes
+from relay.emulator.customerio import CustomerIo, CustomerIoSettings
 from relay.emulator.server import serving
 from relay.emulator.webhooks import Webhook, Workspace
-from relay.errors import AdobeError
+from relay.errors import AdobeError, ConfigError
 
 KEY = "app-api-key-1"
 HOOKS = "/v1/reporting_webhooks"
@@ -460,3 +461,31 @@ async def test_command_empty(command):
     assert await command.json("status") == {"webhooks": []}
     code, out, _ = await command("status")
     assert (code, out) == (0, "no webhooks in this workspace\n")
+
+
+# Kept
+
+
+async def test_file(tmp_path):
+    """Webhooks and keys outlive the process in a file that only its owner reads."""
+    path = tmp_path / "customerio.json"
+    one = CustomerIo(CustomerIoSettings(kept_in=path))
+    webhook = one.workspace.create(BODY)
+    one.workspace.update(webhook, BODY | {"name": "Other"})
+    assert path.stat().st_mode & 0o777 == 0o600
+    again = CustomerIo(CustomerIoSettings(kept_in=path))
+    assert again.workspace.webhooks == {1: webhook}
+    again.workspace.delete(again.workspace.webhooks[1])
+    assert CustomerIo(CustomerIoSettings(kept_in=path)).workspace.webhooks == {}
+    await one.close()
+    await again.close()
+
+
+@pytest.mark.parametrize("content", [b"", b"{}", b"[]", b"7", b'{"next_id":1,"webhooks":[{}]}'])
+def test_wrong_file(tmp_path, content):
+    """A file that holds something else is refused and left as it is."""
+    path = tmp_path / "customerio.json"
+    path.write_bytes(content)
+    with pytest.raises(ConfigError, match="does not hold"):
+        CustomerIo(CustomerIoSettings(kept_in=path))
+    assert path.read_bytes() == content

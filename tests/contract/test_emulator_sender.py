@@ -12,13 +12,10 @@ from starlette.applications import Starlette
 from starlette.responses import Response
 from starlette.routing import Route
 
-from relay.clock import ManualClock
 from relay.customerio.signature import verify
-from relay.emulator.app_api import app_api_routes
-from relay.emulator.sender import MAX_QUEUED, Senders, SenderSettings
-from relay.emulator.sender_pages import sender_routes
+from relay.emulator.customerio import CustomerIo, CustomerIoSettings
+from relay.emulator.sender import MAX_QUEUED, SenderSettings
 from relay.emulator.server import serving
-from relay.emulator.webhooks import Workspace
 
 pytestmark = pytest.mark.sockets
 
@@ -70,7 +67,7 @@ class Receiver:
         return [json.loads(body)["event_id"] for body in self.bodies]
 
 
-class CustomerIo:
+class Workspace:
     """An emulated workspace with one webhook that points at *receiver*."""
 
     def __init__(self, api, receiver, endpoint):
@@ -105,18 +102,10 @@ class CustomerIo:
 @asynccontextmanager
 async def customerio(**settings):
     """An emulated Customer.io whose one webhook is disabled and points at a receiver."""
-    workspace, receiver = Workspace(), Receiver()
-    senders = Senders(
-        workspace,
-        SenderSettings(**({"speed": HOUR_IS_20_MS} | settings)),
-        clock=None,
-    )
-    app = Starlette(
-        routes=[
-            *app_api_routes(workspace, clock=ManualClock(), requests_per_s=0),
-            *sender_routes(senders),
-        ]
-    )
+    receiver = Receiver()
+    sender = SenderSettings(**({"speed": HOUR_IS_20_MS} | settings))
+    emulated = CustomerIo(CustomerIoSettings(sender=sender, requests_per_s=0))
+    app = Starlette(routes=emulated.routes)
     hook = Starlette(routes=[Route("/hook", receiver.take, methods=["POST"])])
     headers = {"authorization": "Bearer any"}
     async with (
@@ -125,14 +114,14 @@ async def customerio(**settings):
             transport=httpx.ASGITransport(app), base_url="http://api", headers=headers
         ) as api,
     ):
-        made = CustomerIo(api, receiver, f"{url}/hook")
+        made = Workspace(api, receiver, f"{url}/hook")
         body = {"name": "relay", "endpoint": made.endpoint, "events": EVENTS, "disabled": True}
         (await api.post(HOOKS, json=body)).raise_for_status()
         receiver.key = (await made.page())["signing_key"]
         try:
             yield made
         finally:
-            await senders.close()
+            await emulated.close()
 
 
 async def test_story():
@@ -325,8 +314,10 @@ async def test_odd_sends():
         assert (await cio.api.post(path)).json()["added"] == 1
         for content in (b"[]", b"{", b"\xff", b" " * 100_000):
             assert (await cio.api.post(path, content=content)).status_code == 400
-        assert (await cio.api.post("/__emulator__/webhooks/2/send")).status_code == 404
-        assert (await cio.api.get("/__emulator__/webhooks/2")).status_code == 404
+        for id_ in ("2", "x", "-1", "1" * 5000):
+            unknown = f"/__emulator__/webhooks/{id_}"
+            assert (await cio.api.post(f"{unknown}/send")).status_code == 404
+            assert (await cio.api.get(unknown)).status_code == 404
 
 
 async def test_line_is_bounded():
