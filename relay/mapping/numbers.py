@@ -19,6 +19,7 @@ import struct
 from decimal import ROUND_HALF_EVEN, Context, Decimal
 from typing import Final
 
+from relay.mapping.failures import NotANumber
 from relay.mapping.limits import MAX_DIGITS, LimitPassed
 
 INT_MIN: Final = -(2**31)
@@ -57,10 +58,6 @@ class Float(float):
     """A java.lang.Float; its value is one that 32 bits hold."""
 
     __slots__ = ()
-
-
-class NotANumber(Exception):
-    """Java's NumberFormatException; the message never holds the text."""
 
 
 def long(value: int) -> int:

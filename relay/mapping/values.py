@@ -283,17 +283,15 @@ def equal(left: Any, right: Any) -> bool:
     if isinstance(left, float):
         return double_text(left) == double_text(right)
     if isinstance(left, Decimal):
-        return left.as_tuple() == right.as_tuple()
+        return bool(left.as_tuple() == right.as_tuple())
     if isinstance(left, JavaSet):
         return len(left) == len(right) and set(map(Key, left)) == set(map(Key, right))
     if isinstance(left, list):
-        return (
-            not isinstance(right, JavaArray)
-            and len(left) == len(right)
-            and all(map(equal, left, right))
-        )
+        alike = len(left) == len(right) and not isinstance(right, JavaArray)
+        return alike and all(map(equal, left, right))
     if isinstance(left, dict):
-        return left.keys() == right.keys() and all(equal(left[key], right[key]) for key in left)
+        same_keys: bool = left.keys() == right.keys()
+        return same_keys and all(equal(left[key], right[key]) for key in left)
     same: bool = left == right
     return same
 
