@@ -204,7 +204,6 @@ class LocalSpool:
         if done and not dry_run:
             now_s = self._core.clock.wall_s()
             done = await self._core.in_state(self._state.drop, done, who, now_s)
-            await self._core.in_state(self._core.take_sizes)
         return Replayed(
             done=len(done),
             already=sum(1 for one in found if one.outcome is Outcome.DISCARDED),
@@ -266,11 +265,13 @@ class LocalSpool:
             log_bytes=self._room.log_bytes,
             state_bytes=sizes.db_bytes,
             state_wal_bytes=sizes.wal_bytes,
-            dedupe_bytes=sizes.dedupe_bytes,
-            dedupe_entries=sizes.dedupe_entries,
+            dedupe_bytes=snapshot.dedupe_bytes,
+            dedupe_entries=snapshot.dedupe_entries,
             dedupe_evicted_early=sizes.dedupe_evicted_early,
-            quarantine_entries=sizes.quarantine_entries,
-            quarantine_bytes=sizes.quarantine_bytes,
+            quarantine_entries=snapshot.quarantine_entries,
+            quarantine_bytes=(
+                snapshot.quarantine_copies_bytes + snapshot.quarantine_spilled_bytes
+            ),
             used_bytes=self._room.used_bytes,
             max_bytes=core.config.max_bytes,
             free_disk_bytes=disk.f_bavail * disk.f_frsize,

@@ -24,7 +24,7 @@ class Quarantine:
     def __init__(self, database: Database) -> None:
         self._database = database
         self.entries = 0
-        self.kept_bytes = 0
+        self.copies_bytes = 0
         self.spilled_bytes = 0
 
     def load(self) -> None:
@@ -32,7 +32,7 @@ class Quarantine:
         row = self._database.rows(
             "SELECT count(*), total(kept_bytes), total(spill_bytes) FROM quarantine"
         )[0]
-        self.entries, self.kept_bytes, self.spilled_bytes = (int(value) for value in row)
+        self.entries, self.copies_bytes, self.spilled_bytes = (int(value) for value in row)
 
     def keep(self, entries: Iterable[Entry]) -> None:
         """Copy the envelopes of *entries*."""
@@ -56,7 +56,7 @@ class Quarantine:
                 )
             )
             self.entries += 1
-            self.kept_bytes += kept_bytes
+            self.copies_bytes += kept_bytes
             self.spilled_bytes += envelope.spill_bytes
         self._database.insert(f"INSERT INTO quarantine ({_COLUMNS})", rows)
 
@@ -94,7 +94,7 @@ class Quarantine:
         )
         for kept_bytes, spill_bytes in rows:
             self.entries -= 1
-            self.kept_bytes -= kept_bytes
+            self.copies_bytes -= kept_bytes
             self.spilled_bytes -= spill_bytes
 
 

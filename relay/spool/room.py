@@ -29,8 +29,7 @@ class Room:
     @property
     def used_bytes(self) -> int:
         """What counts into ``spool.max_bytes``."""
-        sizes = self._core.sizes
-        copies = sizes.quarantine_bytes - sizes.quarantine_spilled_bytes
+        copies = self._core.snapshot.quarantine_copies_bytes
         return self.log_bytes + self.large_bytes + copies
 
     def lacks(self, need_bytes: int) -> bool:

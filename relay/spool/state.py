@@ -54,6 +54,11 @@ class Snapshot:
     passed: int
     waiting: int
     totals: Totals
+    dedupe_entries: int
+    dedupe_bytes: int
+    quarantine_entries: int
+    quarantine_copies_bytes: int
+    quarantine_spilled_bytes: int
 
     def pending(self, last: int) -> int:
         """Count the pending entries up to position *last*, without asking the totals."""
@@ -62,16 +67,11 @@ class Snapshot:
 
 @dataclass(frozen=True, slots=True)
 class StateSizes:
-    """How large the state is, in bytes and entries."""
+    """What is looked up once a second: the sizes of the files, and whether dedupe was cut."""
 
     db_bytes: int
     wal_bytes: int
-    dedupe_bytes: int
-    dedupe_entries: int
     dedupe_evicted_early: bool
-    quarantine_entries: int
-    quarantine_bytes: int
-    quarantine_spilled_bytes: int
 
 
 class State:
@@ -133,6 +133,11 @@ class State:
             self.cursor + self._above.count,
             self.replays.count,
             dict(self.accounts.totals),
+            self._dedupe.entries,
+            self._dedupe.size_bytes,
+            self.quarantine.entries,
+            self.quarantine.copies_bytes,
+            self.quarantine.spilled_bytes,
         )
 
     def past(self) -> tuple[int, Intervals]:
@@ -328,16 +333,8 @@ class State:
                 self._dedupe.expire(now_s)
 
     def sizes(self, now_s: float) -> StateSizes:
-        """Say how large everything is."""
-        return StateSizes(
-            *self._database.sizes(),
-            self._dedupe.size_bytes,
-            self._dedupe.entries,
-            self._dedupe.is_cut_short(now_s),
-            self.quarantine.entries,
-            self.quarantine.kept_bytes + self.quarantine.spilled_bytes,
-            self.quarantine.spilled_bytes,
-        )
+        """Say how large the files are."""
+        return StateSizes(*self._database.sizes(), self._dedupe.is_cut_short(now_s))
 
     def sync(self) -> None:
         """

@@ -1,0 +1,1 @@
+"""Makes the kits beside this file importable from every test folder."""
