@@ -49,26 +49,19 @@ class Account:
     @property
     def adds_up(self) -> bool:
         """Whether the three agree: nothing missing, nothing twice, every event accounted for."""
-        books = self.books.as_json()
         return (
             self.books.adds_up
-            and books["pending"] == 0
-            and self.received["distinct"] == books["delivered"]
+            and self.books.pending == 0
+            and bool(self.received["distinct"] == self.books.delivered)
             and self.received["duplicates"] == 0
         )
 
     def as_json(self) -> dict[str, Any]:
         """Give the account as one object; the eight counts are integers at the top level."""
         books = self.books.as_json()
-        by_reason = books["by_reason"]
         return {
             **{name: books[name] for name in ("accepted", *_ENDS, "pending")},
-            "quarantined_by_reason": {
-                reason: count
-                for outcome, reasons in by_reason.items()
-                if outcome == "quarantined"
-                for reason, count in reasons.items()
-            },
+            "quarantined_by_reason": books["quarantined_by_reason"],
             "ack_p50_ms": round(self.sent.ack_p50_ms, 2),
             "ack_p99_ms": round(self.sent.ack_p99_ms, 2),
             "events_per_s": round(books["accepted"] / self.elapsed_s, 1),

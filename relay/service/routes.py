@@ -28,6 +28,8 @@ from relay.retry import Schedule
 from relay.spool.local import LocalSpool
 
 _RESTARTS = Schedule(base_s=0.5, max_s=60.0)
+# Longer than any request may take by default.
+_RETIRE_S = 60.0
 
 log = structlog.get_logger("relay.service")
 
@@ -60,6 +62,7 @@ class Routes:
         self._parts: dict[str, Parts] = {}
         self._forwards: dict[str, Forward] = {}
         self._tasks: dict[str, asyncio.Task[None]] = {}
+        self._retiring: dict[asyncio.Task[None], Inlet] = {}
         self._is_finishing = False
 
     def build(self, config: Config) -> dict[str, Parts]:
@@ -78,7 +81,6 @@ class Routes:
                 make_inlet(
                     name,
                     route,
-                    client=self._client,
                     tokens=tokens if route.inlet.auth == "oauth" else None,
                     metrics=self._metrics,
                     clock=self._clock,
@@ -90,8 +92,10 @@ class Routes:
     def take(self, parts: Mapping[str, Parts]) -> None:
         """Use *parts* from now on; a route that is new begins."""
         for name, part in parts.items():
+            before = self._parts.get(name)
             self._parts[name] = part
-            if name in self._forwards:
+            if before is not None:
+                self._retire(before.inlet)
                 self._forwards[name].reload(part.route, part.transform, part.inlet)
             else:
                 self._forwards[name] = self._make(name)
@@ -102,7 +106,7 @@ class Routes:
         return {name: forward.stats() for name, forward in self._forwards.items()}
 
     async def finish(self, *, within_s: float) -> None:
-        """Send what is held, until the deadline; then end."""
+        """Send what is held, until the deadline; then end, connections included."""
         self._is_finishing = True
         await asyncio.gather(
             *(forward.finish(within_s=within_s) for forward in self._forwards.values())
@@ -113,6 +117,22 @@ class Routes:
         for task in late:
             task.cancel()
         await asyncio.gather(*late, return_exceptions=True)
+        inlets = [*self._retiring.values(), *(part.inlet for part in self._parts.values())]
+        for task in list(self._retiring):
+            task.cancel()
+        for inlet in inlets:
+            await inlet.close()
+
+    def _retire(self, inlet: Inlet) -> None:
+        """Close a replaced inlet once the requests that still use it have had their time."""
+
+        async def later() -> None:
+            await asyncio.sleep(_RETIRE_S)
+            await inlet.close()
+
+        task = asyncio.create_task(later())
+        self._retiring[task] = inlet
+        task.add_done_callback(lambda done: self._retiring.pop(done, None))
 
     def _make(self, name: str) -> Forward:
         part = self._parts[name]

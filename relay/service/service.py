@@ -42,6 +42,7 @@ from relay.server import Listener, bind, inherited_socket
 from relay.service.gauges import Gauges
 from relay.service.pulse import watch_loop_lag
 from relay.service.routes import Routes
+from relay.service.strays import quarantine_strays
 from relay.spool.local import LocalSpool
 from relay.spool.port import Pause, SpoolStats
 
@@ -143,6 +144,9 @@ class Service:
         stack.push_async_callback(control.close)
         pulse = asyncio.create_task(watch_loop_lag(self._metrics))
         stack.callback(pulse.cancel)
+        for stray in await spool.routes_waiting() - config.routes.keys():
+            task = asyncio.create_task(quarantine_strays(spool, stray, self._metrics))
+            stack.callback(task.cancel)
         self._routes.take(parts)
         self._ingress.open(spool)
 
