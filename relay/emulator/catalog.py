@@ -28,6 +28,7 @@ from relay.emulator.problems import Service, bad_request, not_found, plain_probl
 from relay.emulator.references import flows_using, schema_reference
 from relay.emulator.runs import Runs
 from relay.emulator.store import Item, Store, shown
+from relay.emulator.xdm_parts import TIME_SERIES
 
 ROOT = "/data/foundation/catalog"
 DEFAULT_LIMIT = 20
@@ -98,6 +99,7 @@ class CatalogApi:
             "viewId": new_hex(24),
             "files": f"@/dataSetFiles?dataSetId={id_}",
             "observableSchema": {},
+            "classification": {"dataBehavior": _behavior(call, body), "managedBy": "CUSTOMER"},
         }
         item["tags"] = {"adobe/pqs/table": [_table_name(item)], **item.get("tags", {})}
         call.sandbox.of("dataSets")[id_] = item
@@ -185,6 +187,16 @@ def _check(call: Call, body: Item) -> None:
     id_, _version = schema_reference(reference)
     if find_part(call.sandbox, id_) is None:
         raise bad_request(Service.CATALOG, f"The schema {id_} was not found")
+
+
+def _behavior(call: Call, body: Item) -> str:
+    """
+    Name the behaviour of the data set's schema.
+
+    Source: what Adobe's own client reads (adobe/aepp, catalog.py, getDatasetsInfos).
+    """
+    part = find_part(call.sandbox, schema_reference(body["schemaRef"])[0]) or {}
+    return "time-series" if TIME_SERIES in (part.get("meta:extends") or []) else "record"
 
 
 def _table_name(item: Item) -> str:

@@ -13,8 +13,11 @@ The control plane of the local Adobe, joined: every path as Adobe spells it.
     /__emulator__/datasets/{id}/records   what a data set holds, for tests and people
     /__emulator__/openapi.json            describe.py
 
-The application makes a `Store` and mounts `control_routes`; inlets come and go through the
-store's `Inlets`, whose taker and validator are this side's.
+The application makes a `Store`, mounts `control_routes`, and saves the store when it ends; inlets
+come and go through the store's `Inlets`, whose taker and validator are this side's::
+
+    store = Store(settings, inlets, lambda token: tokens.state(token) is TokenState.VALID)
+    routes = [*control_routes(store, settings), …]
 """
 
 from __future__ import annotations

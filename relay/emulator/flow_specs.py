@@ -5,6 +5,8 @@ Source:
     ``connectionspec_generic_streaming.json``, ``flowspec_generic_streaming.json``; ids of the
     tutorial and of the HTTP API source from adobe.md §1.7 and §2.
 
+The data lake's name is the one that Adobe's own client looks for (adobe/aepp, flowservice.py).
+
 Assumed:
     The specs of Customer.io, the HTTP API and the data lake have the generic one's shape.
 """
@@ -41,8 +43,8 @@ def connection_specs() -> list[Item]:
         | {"authSpec": [_streaming_auth()]},
         {
             "id": DATA_LAKE,
-            "name": "AdobeCatalog",
-            "type": "AdobeCatalog",
+            "name": "datalake",
+            "type": "datalake",
             "providerId": PROVIDER,
             "version": "1.0",
             "attributes": {"isTarget": True},
