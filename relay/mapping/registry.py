@@ -10,7 +10,19 @@ from __future__ import annotations
 from difflib import get_close_matches
 from functools import cache
 
-from relay.mapping import functions_special
+from relay.mapping import (
+    functions_analytics,
+    functions_array,
+    functions_date,
+    functions_hashing,
+    functions_logic,
+    functions_object,
+    functions_regex,
+    functions_special,
+    functions_string,
+    functions_url,
+    functions_user_agent,
+)
 from relay.mapping.function import Context, Example, Function, FunctionFailed, Method
 
 __all__ = [
@@ -28,12 +40,24 @@ __all__ = [
 
 def functions() -> tuple[Function, ...]:
     """Every function, in the documentation's order of families."""
-    return (*functions_special.FUNCTIONS,)
+    return (
+        *functions_string.FUNCTIONS,
+        *functions_regex.FUNCTIONS,
+        *functions_hashing.FUNCTIONS,
+        *functions_url.FUNCTIONS,
+        *functions_date.FUNCTIONS,
+        *functions_object.FUNCTIONS,
+        *functions_array.FUNCTIONS,
+        *functions_logic.FUNCTIONS,
+        *functions_special.FUNCTIONS,
+        *functions_user_agent.FUNCTIONS,
+        *functions_analytics.FUNCTIONS,
+    )
 
 
 def methods() -> tuple[Method, ...]:
     """The methods that are documented beside the functions."""
-    return ()
+    return functions_string.METHODS
 
 
 def find(name: str) -> Function | None:
