@@ -1,24 +1,19 @@
-"""The emulated App API by its documented shapes; our client and ``relay webhook`` against it."""
+"""The emulated App API by its documented shapes, and our client against it."""
 
 from __future__ import annotations
 
-import asyncio
-import io
 import json
-from contextlib import redirect_stderr, redirect_stdout
 
 import httpx
 import pytest
 from starlette.applications import Starlette
 from starlette.responses import PlainTextResponse, Response
 
-from relay.cli.app import main
 from relay.clock import ManualClock, SystemClock
 from relay.customerio.app_api import HOSTS, AppApi
 from relay.customerio.events import EVENT_NAMES
 from relay.emulator.app_api import ADDRESSES, app_api_routes
 from relay.emulator.customerio import CustomerIo, CustomerIoSettings
-from relay.emulator.server import serving
 from relay.emulator.webhooks import Webhook, Workspace
 from relay.errors import AdobeError, ConfigError
 
@@ -317,150 +312,6 @@ async def test_client_other_answer(content):
 def test_regions():
     """Each region has its host."""
     assert HOSTS == {"us": "https://api.customer.io", "eu": "https://api-eu.customer.io"}
-
-
-# The command
-
-
-class Command:
-    """Runs ``relay webhook`` against an emulated App API."""
-
-    async def __call__(self, *words):
-        """Run it in a thread, as it has a loop of its own; exit code, stdout, stderr."""
-        out, err = io.StringIO(), io.StringIO()
-
-        def run():
-            with redirect_stdout(out), redirect_stderr(err):
-                main(["webhook", *words])
-
-        try:
-            await asyncio.to_thread(run)
-        except SystemExit as ended:
-            code = ended.code
-        assert KEY not in out.getvalue() + err.getvalue()
-        return code, out.getvalue(), err.getvalue()
-
-    async def json(self, *words):
-        """Run it with ``--json``; the one object that it prints."""
-        code, out, err = await self(*words, "--json")
-        assert code == 0, err
-        return json.loads(out)
-
-
-@pytest.fixture
-def workspace():
-    return Workspace()
-
-
-@pytest.fixture
-async def command(workspace, monkeypatch):
-    monkeypatch.setenv("CUSTOMERIO_APP_API_KEY", KEY)
-    monkeypatch.setenv("RELAY_CUSTOMERIO__APP_API_KEY", "env:CUSTOMERIO_APP_API_KEY")
-    async with serving(app_of(workspace)) as url:
-        monkeypatch.setenv("RELAY_CUSTOMERIO__API_URL", url)
-        yield Command()
-
-
-ENDPOINT = "https://relay.example.com/webhooks/customerio"
-
-
-@pytest.mark.sockets
-async def test_command_story(command, workspace):
-    """Register makes it disabled, enable enables it, status lists it, disable disables it."""
-    code, out, _ = await command("register", "--endpoint", ENDPOINT)
-    assert code == 0
-    assert "disabled" in out
-    assert "signing key" in out
-    assert "relay webhook enable --id 1" in out
-    webhook = workspace.webhooks[1]
-    assert (webhook.disabled, webhook.full_resolution, webhook.with_content) == (True, True, False)
-    assert webhook.events == list(EVENT_NAMES)
-    before = webhook.shown()
-    assert await command.json("enable", "--id", "1") == before | {"disabled": False}
-    assert await command.json("enable", "--id", "1") == before | {"disabled": False}
-    assert await command.json("status") == {"webhooks": [before | {"disabled": False}]}
-    assert await command.json("disable", "--id", "1") == before
-    code, out, _ = await command("status")
-    assert (code, "disabled" in out, ENDPOINT in out) == (0, True, True)
-    assert webhook.signing_key not in out
-
-
-@pytest.mark.sockets
-async def test_command_update(command, workspace):
-    """Update changes what is named, and nothing else."""
-    before = await command.json(
-        *("register", "--endpoint", ENDPOINT, "--name", "Ours", "--event", "email_sent"),
-        *("--event", "sms_sent", "--body-content", "--no-full-resolution"),
-    )
-    assert before["events"] == ["email_sent", "sms_sent"]
-    assert (before["with_content"], before["full_resolution"]) == (True, False)
-    dry = await command.json("update", "--id", "1", "--event", "push_sent", "--dry-run")
-    assert dry == before | {"events": ["push_sent"]}
-    assert workspace.webhooks[1].shown() == before
-    after = await command.json("update", "--id", "1", "--event", "push_sent", "--no-body-content")
-    assert after == before | {"events": ["push_sent"], "with_content": False}
-
-
-@pytest.mark.sockets
-async def test_command_duplicate(command, workspace):
-    """A second webhook for the same relay is refused, registered or moved there."""
-    await command.json("register", "--endpoint", ENDPOINT)
-    for same in (ENDPOINT, f"{ENDPOINT}/", f"{ENDPOINT}?tenant=a", ENDPOINT.replace("y.e", "Y.e")):
-        code, _, err = await command("register", "--endpoint", same)
-        assert code == 1
-        assert "webhook 1 sends to" in err
-        assert "update --id 1" in err
-    await command.json("register", "--endpoint", f"{ENDPOINT}/other")
-    code, _, err = await command("update", "--id", "2", "--endpoint", ENDPOINT)
-    assert (code, "webhook 1 sends to" in err) == (1, True)
-    assert workspace.webhooks[2].endpoint == f"{ENDPOINT}/other"
-    code, _, err = await command("update", "--id", "1", "--endpoint", f"{ENDPOINT}/")
-    assert code == 0, err
-
-
-@pytest.mark.sockets
-async def test_command_dry(command, workspace):
-    """``--dry-run`` writes nothing."""
-    body = await command.json("register", "--endpoint", ENDPOINT, "--dry-run")
-    assert (body["endpoint"], body["disabled"]) == (ENDPOINT, True)
-    assert workspace.webhooks == {}
-    await command.json("register", "--endpoint", ENDPOINT)
-    assert (await command.json("enable", "--id", "1", "--dry-run"))["disabled"] is False
-    assert workspace.webhooks[1].disabled
-
-
-@pytest.mark.sockets
-async def test_command_refused(command, workspace, monkeypatch):
-    """What cannot be done is told in a sentence, with 1, or 2 when it was asked wrongly."""
-    code, _, err = await command("enable", "--id", "7")
-    assert (code, "404" in err, "hint:" in err) == (1, True, True)
-    code, _, err = await command("register", "--endpoint", ENDPOINT, "--event", "email_liked")
-    assert (code, "email_liked" in err) == (2, True)
-    code, _, err = await command("update", "--id", "1")
-    assert (code, "nothing to change" in err) == (2, True)
-    code, _, err = await command("register", "--endpoint", "relay.example.com/x")
-    assert (code, "400" in err) == (1, True)
-    monkeypatch.delenv("RELAY_CUSTOMERIO__APP_API_KEY")
-    code, _, err = await command("status")
-    assert (code, "app_api_key" in err) == (1, True)
-    assert "Traceback" not in err
-    assert workspace.webhooks == {}
-
-
-@pytest.mark.sockets
-async def test_command_addresses(command):
-    """The sender's addresses are listed, one a line."""
-    assert await command.json("addresses") == {"addresses": list(ADDRESSES)}
-    code, out, _ = await command("addresses")
-    assert (code, out.split()) == (0, list(ADDRESSES))
-
-
-@pytest.mark.sockets
-async def test_command_empty(command):
-    """A workspace without webhooks says so."""
-    assert await command.json("status") == {"webhooks": []}
-    code, out, _ = await command("status")
-    assert (code, out) == (0, "no webhooks in this workspace\n")
 
 
 # Kept
