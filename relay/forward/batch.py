@@ -6,8 +6,8 @@ Pure. The bytes of a record are spliced into the request as they are; nothing is
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
 
 from relay.forward.transform import Record
 
@@ -34,19 +34,21 @@ class Piece:
     """
     The records of one request, and what happened to them so far.
 
-    *attempts* counts temporary failures in a row and sets the delay; *failures* counts the ones
-    that become a refusal in the end (500); *first_refused* and *refused* are the moments, in the
-    ticks of `relay.forward.suspects`, of the first and the latest refusal (0: never). *due_s* is
-    the monotonic second before which it is not sent; *single* asks for one event a request.
+    *attempts* counts temporary failures and sets the delay; *failures* counts the ones that
+    become a refusal in the end (500). In the ticks of `relay.forward.suspects`: *put_off* is the
+    moment of the first temporary failure, *refused* that of the latest refusal (0: never).
+    *proofs* and *witnessed* are the evidence against it. *due_s* is the monotonic second before
+    which it is not sent.
     """
 
     records: list[Record]
     attempts: int = 0
     failures: int = 0
-    first_refused: int = 0
+    put_off: int = 0
     refused: int = 0
+    proofs: int = 0
+    witnessed: bool = False
     due_s: float = 0.0
-    single: bool = False
     split: Split | None = None
 
     def __len__(self) -> int:
@@ -54,16 +56,7 @@ class Piece:
 
     def part(self, records: list[Record]) -> Piece:
         """Some of the records, with the same history."""
-        return Piece(
-            records,
-            self.attempts,
-            self.failures,
-            self.first_refused,
-            self.refused,
-            0.0,
-            self.single,
-            self.split,
-        )
+        return replace(self, records=records, due_s=0.0)
 
     def halves(self) -> tuple[Piece, Piece]:
         """Cut in two, in order; the parts belong to one `Split`."""
@@ -71,6 +64,23 @@ class Piece:
             self.split = Split(len(self.records))
         middle = len(self.records) // 2
         return self.part(self.records[:middle]), self.part(self.records[middle:])
+
+    def singles(self) -> list[Piece]:
+        """Cut into one piece a record, in order."""
+        return [self.part([record]) for record in self.records]
+
+    def decided(self, *, took: bool) -> bool:
+        """
+        The records have been taken, or refused on their own; counts once for each piece.
+
+        Says whether that was the last part of a split batch and none was taken.
+        """
+        split, self.split = self.split, None
+        if split is None:
+            return False
+        split.undecided -= len(self.records)
+        split.took = split.took or took
+        return split.undecided <= 0 and not split.took
 
 
 @dataclass(slots=True)
@@ -85,7 +95,7 @@ class Batch:
     max_records: int
     max_bytes: int
     max_age_s: float
-    # The records of the open batch, its size, and when it began; changed only by the methods below.
+    # The open batch, its size, and when it began; changed only by the methods below.
     _records: list[Record] = field(default_factory=list)
     _size_bytes: int = WRAPPER_BYTES
     _began_s: float = 0.0
@@ -119,6 +129,16 @@ class Batch:
         """Close and return the batch if it is old enough."""
         closes_at_s = self.closes_at_s
         return self.close() if closes_at_s is not None and now_s >= closes_at_s else None
+
+    def take_out(self, is_unwanted: Callable[[Record], bool]) -> list[Record]:
+        """Take the records out of the open batch that nobody wants sent."""
+        unwanted = [record for record in self._records if is_unwanted(record)]
+        for record in unwanted:
+            self._records.remove(record)
+            self._size_bytes -= len(record.payload) + 1
+        if not self._records:
+            self._size_bytes = WRAPPER_BYTES
+        return unwanted
 
     def close(self) -> Piece | None:
         """Close and return the batch as it is; ``None`` when it is empty."""

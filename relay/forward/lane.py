@@ -1,0 +1,91 @@
+"""
+One configuration of a route: its transform, its inlet and the decisions about that inlet.
+
+A reload makes another lane. What the old one holds starts over in the new one; what it has in
+flight ends in the old one.
+"""
+
+from __future__ import annotations
+
+import random
+
+from relay.clock import Clock
+from relay.config import RouteConfig
+from relay.envelope import Entry
+from relay.forward.claims import Claims
+from relay.forward.dispatch import Dispatch, Request
+from relay.forward.inlet import Inlet
+from relay.forward.mode import REMEMBERED, Mode
+from relay.forward.transform import Record, Transform
+from relay.spool.port import Pause, Spool
+
+
+class Lane:
+    """Made by a reload or at the start; `open` must have ended before anything is sent."""
+
+    def __init__(
+        self, name: str, route: RouteConfig, transform: Transform, inlet: Inlet, clock: Clock
+    ) -> None:
+        self._name = name
+        self._clock = clock
+        self.settings = route.inlet
+        self.transform = transform
+        self.inlet = inlet
+        # Requests in flight, by `Forward`; whether what is remembered of the inlet has been read.
+        self.flying: set[Request] = set()
+        self.is_open = False
+        self.dispatch = self._dispatch(is_single=False)
+
+    @property
+    def is_strict(self) -> bool:
+        """Whether one request at a time keeps the order."""
+        return self.settings.ordering == "strict"
+
+    @property
+    def memory_key(self) -> str:
+        """Under which the spool remembers that this inlet and flow refuse raw batches."""
+        return f"inlet-mode:{self.inlet.identity}"
+
+    async def open(self, spool: Spool, pause: Pause | None) -> None:
+        """Read what is remembered of the inlet; begin paused if *pause* is in force."""
+        if await spool.recall(self.memory_key) == REMEMBERED:
+            added = self.dispatch.line.clear()
+            self.dispatch = self._dispatch(is_single=True)
+            for record in added:
+                self.dispatch.add(record)
+        if pause is not None:
+            self.dispatch.resume(pause)
+        self.is_open = True
+
+    async def remember(self, spool: Spool) -> None:
+        """Keep that this inlet and flow refuse raw batches."""
+        await spool.remember(self.memory_key, REMEMBERED)
+
+    def give_back(self, claims: Claims) -> list[Entry]:
+        """Take out everything that is not in flight, to start over, with those who follow it."""
+        entries: list[Entry] = []
+        for record in self.dispatch.line.clear():
+            entries += entries_of(record, claims)
+        return entries
+
+    def _dispatch(self, *, is_single: bool) -> Dispatch:
+        mode = Mode(
+            self.settings.mode, takes_batches=self.inlet.takes_batches, remembered=is_single
+        )
+        # Jitter is no secret.
+        return Dispatch(
+            self._name,
+            self.settings,
+            mode,
+            clock=self._clock,
+            unit=random.random,
+        )
+
+    def __repr__(self) -> str:
+        return f"<Lane {self.dispatch!r} {len(self.flying)} in flight>"
+
+
+def entries_of(record: Record, claims: Claims) -> list[Entry]:
+    """The entry of *record*, and of those who followed it: all start over."""
+    followers = claims.release(record.event_id, record.entry.position)
+    return [record.entry, *(follower.entry for follower in followers)]
