@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Literal
 
 from relay.clock import Clock, SystemClock
+from relay.emulator.sender import SenderSettings
 
 SingleShape = Literal["async", "raw_http_api_doc", "raw_2023_lab"]
 BatchShape = Literal["docs", "kafka_connect", "live_2024"]
@@ -24,6 +25,9 @@ class EmulatorSettings:
     token. *state_file* keeps the control plane across restarts. *speed* divides the control
     plane's delays (*enable_delay_s*, *schema_delay_s*) and shortens its hours; tokens and faults
     keep to real seconds, because their clients do.
+
+    *app_api_key* and *sender* are Customer.io's: the only key its App API takes (empty: any), and
+    how its emulated sender behaves. Its webhooks are kept beside *state_file*.
 
     The rest is the data plane. *strict_inlets*: only inlets that were made exist; otherwise any
     id of the right shape does. *authenticated_inlets*, *raw_batch*, *single_shape*,
@@ -42,6 +46,8 @@ class EmulatorSettings:
     enable_delay_s: float = 3.0
     schema_delay_s: float = 0.0
     token_lifetime_s: int = 86_399
+    app_api_key: str = field(default="", repr=False)
+    sender: SenderSettings = field(default_factory=SenderSettings)
     strict_inlets: bool = False
     authenticated_inlets: bool = False
     bad_token_status: Literal[401, 403] = 401
