@@ -21,7 +21,7 @@ from relay.spool.port import SpoolStats
 S = TypeVar("S")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Spec(Generic[S]):
     """One gauge: its *name*, its sentence, and how it is read."""
 
