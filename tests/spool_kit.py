@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -106,3 +107,13 @@ def account(folder: Path) -> Audit:
     assert quick.adds_up, quick
     assert quick.as_json() | {"deep": True} == deep.as_json()
     return deep
+
+
+def copy_of(folder: Path, to: Path) -> Path:
+    """Copy a spool as a killed process would leave it; nothing may be under way."""
+    return shutil.copytree(folder, to)
+
+
+def newest_segment(folder: Path) -> Path:
+    """The log's last file."""
+    return max((folder / "log").iterdir())

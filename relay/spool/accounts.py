@@ -51,12 +51,6 @@ class Accounts:
             "INSERT OR REPLACE INTO facts VALUES ('spool:before', ?)", (before,)
         )
 
-    def replace_totals(self, totals: Totals) -> None:
-        """Put *totals* in the place of the running ones."""
-        self._database.execute("DELETE FROM totals")
-        self._write("totals", totals)
-        self.totals = dict(totals)
-
     def _write(self, table: str, changes: Mapping[tuple[str, Outcome, Reason], int]) -> None:
         self._database.insert(
             f"INSERT INTO {table}",

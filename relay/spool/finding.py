@@ -78,10 +78,7 @@ class Finder:
         return found
 
     def _lost(self, query: Query, first: int, last: int) -> list[Found]:
-        is_narrow = query.route or query.event_id
-        if is_narrow or query.since_s is not None or query.until_s is not None:
-            return []
-        if not _may_be(query, Outcome.LOST):
+        if query.event_id or _narrow(query) or not _may_be(query, Outcome.LOST):
             return []
         found: list[Found] = []
         for row in self._core.state.ranges.between(first, last, Outcome.LOST):
@@ -90,20 +87,7 @@ class Finder:
             for position in range(max(first, row.first), min(last, row.last) + 1):
                 if len(found) == query.limit:
                     return found
-                found.append(
-                    Found(
-                        position,
-                        row.route,
-                        0.0,
-                        0,
-                        1,
-                        row.outcome,
-                        row.reason,
-                        detail=row.detail,
-                        settled_at_s=row.settled_at_s,
-                        body_kept=False,
-                    )
-                )
+                found.append(_from_range(position, row))
         return found
 
     async def _delivered_by_event(self, query: Query, first: int, last: int) -> list[Found]:
@@ -121,6 +105,8 @@ class Finder:
                 continue
             window = _Window(position, [row], [])
             kept = await self._core.in_reader(self._walk, query, position, window, 1)
+            if not kept and not _narrow(query):
+                kept = [_from_range(position, row)]
             found += [replace(one, event_id=query.event_id) for one in kept]
         return [one for one in found if not query.route or one.route == query.route]
 
@@ -147,6 +133,9 @@ class Finder:
                 limit = query.limit - len(found)
                 found += await self._core.in_reader(self._walk, query, first, window, limit)
             first = window.last + 1
+            if query.position is not None and window.delivered and not (found or _narrow(query)):
+                # The log does not hold it any more, or not undamaged.
+                found.append(_from_range(query.position, window.delivered[0]))
         return found
 
     def _between_times(self, query: Query, first: int, last: int) -> tuple[int, int]:
@@ -209,8 +198,29 @@ def _may_be(query: Query, outcome: Outcome) -> bool:
     )
 
 
+def _narrow(query: Query) -> bool:
+    """Say whether *query* asks for what only a frame or a row can tell."""
+    return bool(query.route) or query.since_s is not None or query.until_s is not None
+
+
 def _may_be_pending(query: Query) -> bool:
     return query.outcome is None and query.reason is None
+
+
+def _from_range(position: int, row: Range) -> Found:
+    """Describe an entry of which only its range is known."""
+    return Found(
+        position,
+        row.route,
+        0.0,
+        0,
+        1,
+        row.outcome,
+        row.reason,
+        detail=row.detail,
+        settled_at_s=row.settled_at_s,
+        body_kept=False,
+    )
 
 
 def _found(item: Frame, size_bytes: int, row: Range | None) -> Found:

@@ -96,14 +96,6 @@ class Outcomes:
         )
         return [row[0] for row in rows]
 
-    def count(self) -> Totals:
-        """Count all rows."""
-        return totals_of(
-            self._database.rows(
-                "SELECT route, outcome, reason, count(*) FROM outcomes GROUP BY 1, 2, 3"
-            )
-        )
-
     def fold(self, before: int) -> Totals:
         """Delete what is below *before* and not in quarantine; give what it was."""
         counts = self._database.rows(

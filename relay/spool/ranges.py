@@ -113,7 +113,7 @@ class Ranges:
         self._database.insert(f"INSERT INTO ranges ({_COLUMNS})", parts)
         return row
 
-    def count(self, before: int = 1 << 62) -> Totals:
+    def _count(self, before: int) -> Totals:
         """Count the positions below *before*."""
         counts = self._database.rows(
             "SELECT route, outcome, reason, sum(min(last + 1, ?1) - first) FROM ranges "
@@ -125,7 +125,7 @@ class Ranges:
     def fold(self, before: int) -> Totals:
         """Delete what is below *before*; give what it was."""
         self.forget()
-        counts = self.count(before)
+        counts = self._count(before)
         self._database.execute("DELETE FROM ranges WHERE last < ?", (before,))
         self._database.execute("UPDATE ranges SET first = ?1 WHERE first < ?1", (before,))
         return counts

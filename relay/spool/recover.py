@@ -119,14 +119,14 @@ def _read_newest(tail: Segment, proven: int, found: Recovered) -> None:
         offset, expected = chunk.offset, chunk.expected
     tail.end, found.tail = HEADER_BYTES, tail
     for position, start, end in frames:
-        gap_first, gap_last = found.position + 1, position - 1
-        lost_to = min(gap_last, proven)
-        if lost_to >= gap_first:
-            detail = f"damage in {tail.path.name}"
-            found.lost.append(Lost(gap_first, lost_to, Reason.FRAME_DAMAGED, detail))
-            found.position = lost_to
-        if gap_last > lost_to:
-            break
+        if position > found.position + 1:
+            lost_to = min(position - 1, proven)
+            if lost_to > found.position:
+                detail = f"damage in {tail.path.name}"
+                found.lost.append(Lost(found.position + 1, lost_to, Reason.FRAME_DAMAGED, detail))
+                found.position = lost_to
+            if lost_to < position - 1:
+                break
         tail.mark(position, start)
         tail.end, found.position = end, position
     tail.last = found.position

@@ -32,6 +32,8 @@ from itertools import pairwise
 from pathlib import Path
 from zlib import crc32
 
+from relay.errors import SpoolVersion
+
 MAGIC = b"RELAYLOG"
 VERSION = 1
 _HEADER = struct.Struct("<8sIIQQdI")
@@ -131,6 +133,7 @@ def read_header(path: Path) -> Segment:
 
     Raises:
         OSError: the file cannot be read.
+        SpoolVersion: a newer relay wrote it.
         ValueError: the name is not a segment's.
     """
     matched = _NAME.match(path.name)
@@ -146,7 +149,12 @@ def read_header(path: Path) -> Segment:
         fixed = raw[at : at + _HEADER.size]
         crc = raw[at + _HEADER.size : at + _HEADER.size + _CRC.size]
         if len(crc) == _CRC.size and _CRC.unpack(crc)[0] == crc32(fixed):
-            _, _, salt, first, previous, created_at_s, epoch = _HEADER.unpack(fixed)
+            _, version, salt, first, previous, created_at_s, epoch = _HEADER.unpack(fixed)
+            if version > VERSION:
+                raise SpoolVersion(
+                    f"{path.name} has format {version}, this relay knows {VERSION}",
+                    hint="start the newer relay that wrote it, or choose another spool.path",
+                )
             return Segment(path, first, epoch, salt, previous, created_at_s, size, first - 1)
     return Segment(path, first, epoch, -1, -1, 0.0, size, first - 1)
 
