@@ -114,7 +114,8 @@ class Number:
 
     def write(self, moment: ZonedDateTime) -> str:
         """Give the digits, padded with zeros."""
-        return f"{number_of(moment, self.field):0{self.least}d}"
+        digits = f"{number_of(moment, self.field):0{self.least}d}"
+        return f"+{digits}" if self.is_open and len(digits) > self.least else digits
 
     def read(self, text: str, position: int, fields: Fields) -> int:
         """Read as many digits as are there and not reserved."""
@@ -122,10 +123,10 @@ class Number:
         signed = self.is_open and text[position : position + 1] == "+"
         start += signed
         end = digits_end(text, start, self.most + self.reserved)
-        if self.reserved:
-            end = start + max(self.least, end - start - self.reserved)
-            end = min(end, len(text))
-        if end - start < self.least or (self.is_open and signed != (end - start > self.least)):
+        if end - start < self.least:
+            raise Unread(position)
+        end = start + max(self.least, end - start - self.reserved)
+        if self.is_open and signed != (end - start > self.least):
             raise Unread(position)
         fields.put(self.field, int(text[start:end]), position)
         return end

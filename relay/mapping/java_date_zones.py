@@ -46,12 +46,13 @@ class Offset:
         minutes, seconds = divmod(abs(moment.offset_s), 60)
         hours, minutes = divmod(minutes, 60)
         if self.form == "GMT+H":
-            return f"GMT{sign}{hours}" + (f":{minutes:02d}" if minutes else "")
+            tail = f":{minutes:02d}" if minutes or seconds else ""
+            return f"GMT{sign}{hours}{tail}" + (f":{seconds:02d}" if seconds else "")
         colon = ":" if ":" in self.form else ""
         text = f"{sign}{hours:02d}"
         if minutes or self.form != "+HHmm":
             text += f"{colon}{minutes:02d}"
-        if seconds and self.form.endswith("ss"):
+        if seconds and (self.form.endswith("ss") or self.form.startswith("GMT")):
             text += f"{colon}{seconds:02d}"
         return f"GMT{text}" if self.form.startswith("GMT") else text
 

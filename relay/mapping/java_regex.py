@@ -123,12 +123,15 @@ class JavaRegex:
         Raises:
             FunctionFailed: it refers to a group that is not there.
         """
+        parts = self._parts(replacement)
         made: list[str] = []
         start = length = 0
         for number, found in enumerate(self._all(text)):
             if number == count:
                 break
-            inserted = self._inserted(found, replacement)
+            inserted = "".join(
+                part if isinstance(part, str) else found[part[0]] or "" for part in parts
+            )
             length += found.start() - start + len(inserted)
             if length > MAX_TEXT_CHARS:
                 raise LimitPassed(f"a text has more than {MAX_TEXT_CHARS} characters")
@@ -156,25 +159,28 @@ class JavaRegex:
             start = max(found.end(), found.start() + 1)
         raise LimitPassed(f"a regular expression matches more than {MAX_ITEMS} times")
 
-    def _inserted(self, found: Any, replacement: str) -> str:
-        def resolve(reference: re.Match[str]) -> str:
+    def _parts(self, replacement: str) -> list[str | tuple[int]]:
+        """Take a replacement apart: text, and the numbers of groups."""
+        parts: list[str | tuple[int]] = []
+        start = 0
+        for reference in _REFERENCE.finditer(replacement):
+            parts.append(replacement[start : reference.start()])
+            start = reference.end()
             escaped, digits, name, stray = reference.groups()
             if stray is not None:
                 raise FunctionFailed("the replacement ends in a backslash or has a stray '$'")
             if escaped is not None:
-                return str(escaped)
+                parts.append(escaped)
+                continue
             # As many digits as make a group's number, the rest is text: "$12" with one group.
             used = len(digits or "")
             while used > 1 and int(digits[:used]) > self._compiled.groups:
                 used -= 1
-            try:
-                return (found[int(digits[:used]) if used else name] or "") + (digits or "")[used:]
-            except IndexError:
-                raise FunctionFailed(
-                    "the replacement refers to a group that is not there"
-                ) from None
-
-        return _REFERENCE.sub(resolve, replacement)
+            group = int(digits[:used]) if used else self._compiled.groupindex.get(name, -1)
+            if not 0 <= group <= self._compiled.groups:
+                raise FunctionFailed("the replacement refers to a group that is not there")
+            parts += (group,), (digits or "")[used:]
+        return [part for part in (*parts, replacement[start:]) if part != ""]
 
 
 def _too_slow() -> LimitPassed:
