@@ -56,7 +56,13 @@ class Received:
 
     @property
     def ids(self) -> list[str]:
-        return [message["event_id"] for message in self.messages]
+        return [_id_of(message) for message in self.messages]
+
+
+def _id_of(message: dict[str, Any]) -> str:
+    if "body" in message:
+        return message["body"]["xdmEntity"]["_extconndev"]["event_id0"]
+    return message["event_id"]
 
 
 @dataclass(frozen=True)
@@ -109,6 +115,7 @@ class CannedInlet:
         self.most_in_flight = 0
         self.port = 0
         self._writers: set[asyncio.StreamWriter] = set()
+        self._handlers: set[asyncio.Task[None]] = set()
         self._server: asyncio.Server | None = None
 
     @property
@@ -130,12 +137,14 @@ class CannedInlet:
         for writer in list(self._writers):
             writer.transport.abort()
         await self._server.wait_closed()
-        # Handlers of aborted connections end in the next rounds of the loop.
-        while self._writers:
-            await asyncio.sleep(0)
+        await asyncio.gather(*self._handlers, return_exceptions=True)
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self._writers.add(writer)
+        handler = asyncio.current_task()
+        assert handler is not None
+        self._handlers.add(handler)
+        handler.add_done_callback(self._handlers.discard)
         try:
             while await self._one(reader, writer):
                 pass

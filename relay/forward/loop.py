@@ -273,7 +273,7 @@ class Forward:
             lane.flying.add(request)
             task = group.create_task(self._deliver(lane, request))
             self._sending.add(task)
-            task.add_done_callback(self._sending.discard)
+            task.add_done_callback(partial(self._landed, lane, request))
         wait_s = lane.dispatch.wakes_in_s()
         if lane.settings.max_age and self._held:
             return _EXPIRY_EVERY_S if wait_s is None else min(wait_s, _EXPIRY_EVERY_S)
@@ -291,15 +291,9 @@ class Forward:
     async def _deliver(self, lane: Lane, request: Request) -> None:
         """Send one request and see it through to its outcomes."""
         records = request.piece.records
-        try:
-            answer = await lane.inlet.send(
-                [record.payload for record in records], as_batch=request.as_batch
-            )
-        except asyncio.CancelledError:
-            lane.dispatch.abandoned(request)
-            lane.flying.discard(request)
-            self._wake.set()
-            raise
+        answer = await lane.inlet.send(
+            [record.payload for record in records], as_batch=request.as_batch
+        )
         verdict = judge(answer, records=len(records), is_batch=request.as_batch)
         decided = lane.dispatch.answered(request, answer, verdict)
         lane.flying.discard(request)
@@ -316,6 +310,14 @@ class Forward:
         await self._settle_all(ended)
         await self._keep(lane)
         self._wake.set()
+
+    def _landed(self, lane: Lane, request: Request, task: asyncio.Task[None]) -> None:
+        """The task of *request* is over; if it was cut off, its records are held again."""
+        self._sending.discard(task)
+        if request in lane.flying:
+            lane.flying.discard(request)
+            lane.dispatch.abandoned(request)
+            self._wake.set()
 
     async def _settle_all(self, ended: Sequence[Settlement]) -> None:
         """Settle *ended*; who followed them goes on with the settings of now."""
