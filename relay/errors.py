@@ -89,16 +89,51 @@ class ExpressionSyntaxError(MappingError):
         self.position = position
 
     def __str__(self) -> str:
-        start = self.source.rfind("\n", 0, self.position) + 1
-        end = self.source.find("\n", self.position)
-        line = self.source[start : end if end >= 0 else len(self.source)]
-        caret = " " * (self.position - start) + "^"
-        text = f"{self.message}\n  {line}\n  {caret}"
-        return f"{text}\nhint: {self.hint}" if self.hint else text
+        return _pointed(self.message, self.source, self.position, self.hint)
 
 
 class EvaluationError(MappingError):
-    """An expression parsed but has no value for this record."""
+    """
+    An expression parsed but has no value for this record.
+
+    *message* names the sub-expression and the Java types met, never a value. *position* is where
+    the sub-expression starts in *source*; without a source there is no caret. *kind* says what
+    failed: ``operand``, ``method`` or ``function`` (of which ``empty()`` and ``size()`` take no
+    notice, as in the engine), ``java``, ``unknown`` (no such function or method) or ``limit``.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        source: str = "",
+        position: int = 0,
+        kind: str = "operand",
+        hint: str = "",
+    ) -> None:
+        super().__init__(message, hint=hint)
+        self.source = source
+        self.position = position
+        self.kind = kind
+
+    def __str__(self) -> str:
+        if not self.source:
+            return super().__str__()
+        return _pointed(self.message, self.source, self.position, self.hint)
+
+
+_SHOWN_CHARS = 100
+
+
+def _pointed(message: str, source: str, position: int, hint: str) -> str:
+    """Add the line of *source* around *position*, a caret below it, and the hint."""
+    start = source.rfind("\n", 0, position) + 1
+    end = source.find("\n", position)
+    # A line may be as long as an expression; what is near the caret is enough.
+    start = max(start, position - _SHOWN_CHARS)
+    end = min(end if end >= 0 else len(source), position + _SHOWN_CHARS)
+    text = f"{message}\n  {source[start:end]}\n  {' ' * (position - start)}^"
+    return f"{text}\nhint: {hint}" if hint else text
 
 
 class SchemaError(RelayError):

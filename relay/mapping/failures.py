@@ -19,3 +19,15 @@ class JavaError(Exception):
 
 class NotANumber(JavaError):
     """Java's NumberFormatException: a text was needed as a number and is none."""
+
+
+class MethodFailed(Exception):
+    """A method of a Java value threw; the engine makes it an error of its own."""
+
+
+class UnknownMethod(Exception):
+    """There is no such method, or none that takes such arguments; *hint* names what there is."""
+
+    def __init__(self, message: str, *, hint: str = "") -> None:
+        super().__init__(message)
+        self.hint = hint

@@ -41,6 +41,9 @@ text, so that ``a + a + a + …`` over a large body ends in well under a second.
 MAX_LAMBDA_CALLS: Final = 1_000_000
 """Calls of lambdas in one evaluation: one for each element of the longest list."""
 
+MAX_SLOW_S: Final = 1.0
+"""Seconds that the slow calls of one evaluation may take together: ten regular expressions."""
+
 REGEX_TIMEOUT_S: Final = 0.1
 """Seconds for one match of a regular expression; an honest one over a field takes microseconds."""
 

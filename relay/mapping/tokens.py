@@ -28,6 +28,7 @@ from decimal import Decimal
 from typing import Any, Final
 
 from relay.errors import ExpressionSyntaxError
+from relay.mapping.java_text import joined
 from relay.mapping.limits import MAX_DIGITS, LimitPassed
 from relay.mapping.numbers import (
     LONG_MAX,
@@ -255,7 +256,7 @@ def unescaped(image: str) -> str:
         return found[2] if found[2] in {"\\", delimiter} else found[0]
 
     text = _ESCAPE.sub(escape, inner)
-    return text if text.isascii() else _paired(text)
+    return joined(text)
 
 
 def _unit(digits: str) -> str:
@@ -264,15 +265,6 @@ def _unit(digits: str) -> str:
     for shift, digit in zip((12, 8, 4, 0), digits.lower(), strict=True):
         value |= "0123456789abcdefgh".index(digit) << shift
     return chr(value & 0xFFFF)
-
-
-def _paired(text: str) -> str:
-    units = text.encode("utf-16", "surrogatepass")
-    return units.decode("utf-16", "replace").replace("\ufffd", "?") if _halves(text) else text
-
-
-def _halves(text: str) -> bool:
-    return any("\ud800" <= character <= "\udfff" for character in text)
 
 
 def _strange(source: str, at: int) -> ExpressionSyntaxError:

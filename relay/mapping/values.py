@@ -35,6 +35,7 @@ from collections.abc import Iterator
 from decimal import Decimal
 from typing import Any, Final
 
+from relay.mapping.java_text import length as utf16_length
 from relay.mapping.limits import MAX_ITEMS, LimitPassed
 from relay.mapping.numbers import (
     INT_MAX,
@@ -146,11 +147,18 @@ class Key:
 
 
 def _hashable(value: Any) -> Any:
-    if isinstance(value, JavaArray):
-        return id(value)
-    if isinstance(value, (list, dict)):
-        return len(value)
-    return double_text(value) if isinstance(value, float) else value
+    match value:
+        case JavaArray():
+            return id(value)
+        case JavaSet():
+            return frozenset(map(Key, value))
+        case list():
+            return tuple(map(Key, value))
+        case dict():
+            return frozenset((key, Key(held)) for key, held in value.items())
+        case float():
+            return double_text(value)
+    return value
 
 
 def map_key(value: Any) -> Any:
@@ -310,6 +318,9 @@ def plain(value: Any) -> Any:
             return value
         case int():
             return int(value)
+        case Float():
+            # The shortest decimal, as Java writes a Float: 12.3456, not 12.345600128173828.
+            return float(float_text(value))
         case float():
             return float(value)
         case list():
@@ -319,10 +330,3 @@ def plain(value: Any) -> Any:
         case Range():
             return [int(number) for number in value.to_list()]
     return value
-
-
-def utf16_length(text: str) -> int:
-    """Count as ``String.length`` does: two for a character beyond the first 65,536."""
-    if text.isascii():
-        return len(text)
-    return len(text) + sum(character > "\uffff" for character in text)

@@ -1,0 +1,151 @@
+"""
+One evaluation: the record it reads, what it has spent, and the errors it ends in (pure).
+
+A compiled expression is a tree of closures (`Code`) that take an `Evaluation` and give a value.
+They keep nothing between evaluations, so one compiled expression serves any number at a time.
+"""
+
+from __future__ import annotations
+
+import random
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from typing import Any, Final, TypeAlias
+
+from relay.errors import EvaluationError
+from relay.mapping.failures import JavaError, MethodFailed, OperandError, UnknownMethod
+from relay.mapping.function import Context, FunctionFailed
+from relay.mapping.limits import (
+    MAX_ITEMS,
+    MAX_LAMBDA_CALLS,
+    MAX_SLOW_S,
+    MAX_TEXT_CHARS,
+    MAX_WORK,
+    LimitPassed,
+)
+from relay.mapping.nodes import Span
+from relay.mapping.values import java_type
+
+FAILURES: Final = (
+    OperandError,
+    JavaError,
+    LimitPassed,
+    MethodFailed,
+    UnknownMethod,
+    FunctionFailed,
+)
+_KINDS: Final = {
+    MethodFailed: "method",
+    FunctionFailed: "function",
+    UnknownMethod: "unknown",
+    LimitPassed: "limit",
+    OperandError: "operand",
+}
+SWALLOWED: Final = frozenset({"operand", "method", "function"})
+"""Kinds of errors that the operators ``empty`` and ``size`` take for nothing."""
+
+_SMALL = 4096
+_SHOWN_CHARS = 60
+# Below this a call is not slow, only unlucky with the scheduler.
+_SLOW_FROM_S = 0.001
+
+
+class Evaluation:
+    """
+    What one evaluation sees and has spent.
+
+    *locals* are the parameters of the lambdas around the running code, by name.
+    """
+
+    __slots__ = ("_context", "_lambda_calls", "_slow_s", "_work", "locals", "record")
+
+    def __init__(self, record: Mapping[str, Any], context: Context | None) -> None:
+        self.record = record
+        self.locals: Mapping[str, Any] = {}
+        # What is left to spend, and the context once a function asked; changed by methods here.
+        self._context = context
+        self._work = MAX_WORK
+        self._lambda_calls = MAX_LAMBDA_CALLS
+        self._slow_s = MAX_SLOW_S
+
+    def context(self) -> Context:
+        """Give the context for functions; without a given one, the system's clock and chance."""
+        if self._context is None:
+            self._context = Context(_now_ms, random.SystemRandom(), self.record)
+        elif self._context.record is not self.record:
+            self._context = replace(self._context, record=self.record)
+        return self._context
+
+    def made(self, value: Any) -> Any:
+        """
+        Count what was made, and give it.
+
+        Raises:
+            LimitPassed: it is too large, or all that was made is.
+        """
+        if not isinstance(value, (str, list, dict)):
+            return value
+        length = len(value)
+        if length > _SMALL:
+            self._spend(value, length)
+        return value
+
+    def _spend(self, value: Any, length: int) -> None:
+        if isinstance(value, str):
+            if length > MAX_TEXT_CHARS:
+                raise LimitPassed(f"a text has more than {MAX_TEXT_CHARS} characters")
+        elif length > MAX_ITEMS:
+            raise LimitPassed(f"a list or a map has more than {MAX_ITEMS} elements")
+        self._work -= length
+        if self._work < 0:
+            raise LimitPassed(f"the evaluation makes more than {MAX_WORK} characters and elements")
+
+    def took(self, elapsed_s: float) -> None:
+        """
+        Count the time of one call.
+
+        Raises:
+            LimitPassed: the slow calls together took too long.
+        """
+        if elapsed_s > _SLOW_FROM_S:
+            self._slow_s -= elapsed_s
+            if self._slow_s < 0:
+                raise LimitPassed(f"slow calls took more than {MAX_SLOW_S} s together")
+
+    def calls_lambda(self) -> None:
+        """
+        Count one call of a lambda.
+
+        Raises:
+            LimitPassed: there were too many.
+        """
+        self._lambda_calls -= 1
+        if self._lambda_calls < 0:
+            raise LimitPassed(f"lambdas are called more than {MAX_LAMBDA_CALLS} times")
+
+
+def _now_ms() -> int:
+    return time.time_ns() // 1_000_000
+
+
+Code: TypeAlias = Callable[[Evaluation], Any]
+StepCode: TypeAlias = Callable[[Evaluation, Any], Any]
+"""Code of one step of a reference, which takes the value it starts from, too."""
+
+
+def fault(source: str, span: Span, error: Exception, *met: Any) -> EvaluationError:
+    """
+    Make the error of the sub-expression at *span* of *source*, which *met* these values.
+
+    Only their types are told.
+    """
+    written = source[span[0] : span[1]].lstrip(".")
+    if len(written) > _SHOWN_CHARS:
+        written = f"{written[: _SHOWN_CHARS - 1]}…"
+    message = f"{written}: {error}"
+    if met:
+        message += f"; met {' and '.join(map(java_type, met))}"
+    kind = _KINDS.get(type(error), "java")
+    hint = getattr(error, "hint", "")
+    return EvaluationError(message, source=source, position=span[0], kind=kind, hint=hint)
