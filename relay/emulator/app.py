@@ -25,6 +25,7 @@ from relay.emulator.answer import Receive, Scope, Send
 from relay.emulator.collection import PREFIX, Collection
 from relay.emulator.control import control_routes
 from relay.emulator.customerio import CustomerIo, CustomerIoSettings
+from relay.emulator.elsewhere import Elsewhere
 from relay.emulator.faults import Faults
 from relay.emulator.gate import Gate
 from relay.emulator.ims import ims_routes
@@ -67,7 +68,7 @@ class Emulator:
         self._collection = Collection(
             reception, faults=self.faults, received=self.received, settings=settings
         )
-        self._others = Starlette(
+        others = Starlette(
             routes=[
                 *ims_routes(settings, self.tokens),
                 *received_routes(self.received),
@@ -79,6 +80,7 @@ class Emulator:
             ],
             lifespan=self._lifespan,
         )
+        self._others = Elsewhere(others, self.faults, settings)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request."""

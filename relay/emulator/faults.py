@@ -1,9 +1,13 @@
 """
-Faults that the inlets can be told to have (pure but for the clock and the dice).
+Faults that the local Adobe can be told to have (pure but for the clock and the dice).
 
 A fault lasts for ``seconds``, or for so many ``requests``, or until it is deleted; ``inlet``
 limits it to one inlet and ``probability`` to a share of the requests. All active ``latency``
 faults add up; of the others the oldest one that hits decides.
+
+A fault is one of the inlets unless it has a ``path``: then it meets every other request whose
+path starts with that (``/data/foundation/flowservice``, ``/ims``, ``/v1``), and whose method is
+``method`` if that is given. The first five kinds and ``not_json`` can be had there.
 
 ::
 
@@ -28,13 +32,21 @@ from __future__ import annotations
 
 import random
 import zlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from relay.clock import Clock
 
-_COMMON: Mapping[str, object] = {"seconds": 0.0, "requests": 0, "probability": 1.0, "inlet": ""}
+_COMMON: Mapping[str, object] = {
+    "seconds": 0.0,
+    "requests": 0,
+    "probability": 1.0,
+    "inlet": "",
+    "path": "",
+    "method": "",
+}
+_ELSEWHERE = frozenset(("status", "latency", "reset_before", "reset_after", "hang", "not_json"))
 
 # kind -> its own parameters with their defaults; ``...`` marks one that must be given.
 KINDS: Mapping[str, Mapping[str, object]] = {
@@ -168,13 +180,28 @@ class Faults:
 
     def meet(self, inlet_id: str) -> Hit:
         """Say what one request to *inlet_id* meets, and count it."""
+        return self._meet(lambda values: not values["path"] and values["inlet"] in ("", inlet_id))
+
+    def meet_elsewhere(self, method: str, path: str) -> Hit:
+        """Say what a request meets that goes to no inlet, and count it."""
+        return self._meet(
+            lambda values: (
+                bool(values["path"])
+                and path.startswith(values["path"])
+                and values["method"] in ("", method)
+            )
+        )
+
+    def _meet(self, concerns: Callable[[Mapping[str, Any]], bool]) -> Hit:
         if not self._active:
             return NO_HIT
         self._prune()
         latency_s, chosen = 0.0, None
         for fault in self._active:
             is_latency = fault.kind == "latency"
-            if (chosen is not None and not is_latency) or not self._strikes(fault, inlet_id):
+            if chosen is not None and not is_latency:
+                continue
+            if not concerns(fault.values) or not self._strikes(fault):
                 continue
             fault.hits += 1
             fault.requests_left -= fault.requests_left > 0
@@ -195,9 +222,7 @@ class Faults:
             }
         return {place for place in range(len(event_ids)) if self._dice.random() < fraction}
 
-    def _strikes(self, fault: Fault, inlet_id: str) -> bool:
-        if fault.requests_left == 0 or fault.values["inlet"] not in ("", inlet_id):
-            return False
+    def _strikes(self, fault: Fault) -> bool:
         probability: float = fault.values["probability"]
         return probability >= 1 or self._dice.random() < probability
 
@@ -229,10 +254,16 @@ def read_fault(document: object) -> tuple[str, dict[str, Any]]:
     missing = [name for name, default in known.items() if default is ... and name not in document]
     if missing:
         raise FaultError(f"fault {kind!r} needs {', '.join(missing)}")
-    return kind, {
+    values = {
         name: _value(kind, name, document.get(name, default), default)
         for name, default in known.items()
     }
+    if values["path"] and kind not in _ELSEWHERE:
+        raise FaultError(
+            f"fault {kind!r} is one of inlets: with a path known are "
+            f"{', '.join(sorted(_ELSEWHERE))}"
+        )
+    return kind, values
 
 
 def _value(kind: str, name: str, value: object, default: object) -> object:

@@ -17,11 +17,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from email.utils import formatdate
 from typing import Any
 
 from relay.emulator import bodies
-from relay.emulator.answer import Answer, Headers
+from relay.emulator.answer import Answer
 from relay.emulator.faults import Faults, Hit
 from relay.emulator.gate import Call, Gate
 from relay.emulator.inlets import Arrival, Inlet, Inlets
@@ -29,10 +28,10 @@ from relay.emulator.messages import Rules, event_id_of, parse
 from relay.emulator.received import Received
 from relay.emulator.settings import EmulatorSettings
 from relay.emulator.stamps import Stamp, Stamps
+from relay.emulator.storm import inlet_storm, page
 
 # Faults after which what was read is stored only if they say so.
 _MAY_STORE = frozenset(("reset_after", "hang", "not_json", "wrong_count"))
-_HTML = b"<html><body><h1>Something went wrong</h1></body></html>"
 
 Refusals = dict[int, tuple[int, str]]
 
@@ -78,7 +77,7 @@ class Reception:
     def take(self, call: Call, hit: Hit) -> Answer:
         """Decide about *call*, which meets *hit*, and store what is accepted."""
         refused = 0
-        answer = self._storm(call, hit)
+        answer = inlet_storm(hit, call.inlet_id, self._settings.clock)
         if answer is None:
             inlet = self._inlets.find(call.inlet_id)
             answer = self._gate.refuse(call, inlet)
@@ -88,28 +87,6 @@ class Reception:
         was_cut = hit.kind in ("reset_after", "hang")
         self._received.answered(call.inlet_id, 0 if was_cut else answer.status, refused=refused)
         return answer
-
-    def _storm(self, call: Call, hit: Hit) -> Answer | None:
-        """Answer for a fault that stands in front of everything."""
-        if hit.kind == "status":
-            status, message = hit.value("status"), hit.value("message")
-            body = bodies.of_status(status, call.inlet_id, message)
-            return Answer.of(status, body, *self._retry_after(hit))
-        if hit.kind == "unauthorized":
-            status = hit.value("status")
-            why = "Ims service token is invalid or expired"
-            return Answer.of(status, bodies.unauthorized(call.inlet_id, why, status))
-        if hit.kind == "not_json" and not hit.value("stored"):
-            return _page(hit)
-        return None
-
-    def _retry_after(self, hit: Hit) -> Headers:
-        wait_s = hit.value("retry_after")
-        if hit.value("retry_after_date"):
-            # A date has whole seconds: rounded up, so that it is never in the past.
-            when_s = int(self._settings.clock.wall_s()) + 1 + wait_s
-            return ((b"retry-after", formatdate(when_s, usegmt=True).encode()),)
-        return ((b"retry-after", str(wait_s).encode()),) if wait_s else ()
 
     def _past_gate(self, call: Call, inlet: Inlet, hit: Hit) -> tuple[Answer, int]:
         """Read, judge, store and answer; how many messages were refused comes along."""
@@ -126,7 +103,7 @@ class Reception:
         if hit.kind not in _MAY_STORE or hit.value("stored"):
             self._store(taken)
         if hit.kind == "not_json":
-            return _page(hit), len(refusals)
+            return page(hit), len(refusals)
         answer = _batch(taken, hit) if call.is_batch else _single(taken)
         return answer, len(refusals)
 
@@ -228,8 +205,3 @@ def _batch(taken: Taken, hit: Hit) -> Answer:
         inlet, batch_id=stamp.batch, received_ms=stamp.received_ms, responses=items
     )
     return Answer.of(207, body)
-
-
-def _page(hit: Hit) -> Answer:
-    """Answer as a proxy in between does."""
-    return Answer(hit.value("status"), _HTML, content_type=b"text/html; charset=utf-8")
