@@ -29,7 +29,7 @@ _CHECKPOINT_PAGES = 300
 _CACHE_KIB = 32 * 1024
 _ROWS_A_STATEMENT = 500
 _CHECK_S = 2.0
-_DAMAGE = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}
+_DAMAGE = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_ERROR}
 _COMPANIONS = ("", "-wal", "-shm")
 
 SCHEMA = """
@@ -221,9 +221,14 @@ class Database:
 
 
 def is_damage(error: sqlite3.Error) -> bool:
-    """Say whether *error* means a damaged file, and not a disk that refuses."""
+    """
+    Say whether *error*, met at opening, means a damaged file, and not a disk that refuses.
+
+    A statement that does not fit the tables means that they are not ours any more; an error
+    without a code is about a value that was read.
+    """
     code = getattr(error, "sqlite_errorcode", None)
-    return type(error) is sqlite3.DatabaseError if code is None else code & 0xFF in _DAMAGE
+    return code is None or code & 0xFF in _DAMAGE
 
 
 def set_aside(path: Path) -> str:

@@ -96,6 +96,10 @@ class Outcomes:
         )
         return [row[0] for row in rows]
 
+    def count(self) -> int:
+        """Count all rows."""
+        return int(self._database.value("SELECT count(*) FROM outcomes"))
+
     def fold(self, before: int) -> Totals:
         """Delete what is below *before* and not in quarantine; give what it was."""
         counts = self._database.rows(

@@ -113,6 +113,10 @@ class Ranges:
         self._database.insert(f"INSERT INTO ranges ({_COLUMNS})", parts)
         return row
 
+    def count(self) -> int:
+        """Count the positions of all rows."""
+        return int(self._database.value("SELECT coalesce(sum(last - first + 1), 0) FROM ranges"))
+
     def _count(self, before: int) -> Totals:
         """Count the positions below *before*."""
         counts = self._database.rows(

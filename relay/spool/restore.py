@@ -55,6 +55,9 @@ def open_state(source: StateSource) -> tuple[State, list[str]]:
             if not is_damage(error):
                 raise
             problem = f"is damaged ({error})"
+        except (ValueError, TypeError, OverflowError) as error:
+            # A value, or a text of SQLite's about one, that nobody can have written.
+            problem = f"is damaged ({type(error).__name__})"
     try:
         name = set_aside(path)
         state = _make(_database(source), source)
@@ -107,10 +110,10 @@ def _check(state: State, database: Database, source: StateSource) -> None:
     if state.accounts.before < source.before:
         raise sqlite3.DatabaseError("it is older than what retention deleted")
     snapshot = state.snapshot()
-    ended = snapshot.passed - snapshot.waiting
-    if sum(snapshot.totals.values()) != ended:
-        # A row or a total is not what was written; believing either could lose an event.
-        raise sqlite3.DatabaseError(f"its totals disagree with the {ended} outcomes it has")
+    ended, rows = snapshot.passed - snapshot.waiting, state.count_outcomes()
+    # A row or a total is not what was written; believing any of them could lose an event.
+    if rows != ended or sum(snapshot.totals.values()) != ended:
+        raise sqlite3.DatabaseError(f"it has {rows} outcomes, {ended} were expected")
 
 
 def _state(database: Database, source: StateSource) -> State:

@@ -332,6 +332,11 @@ class State:
             with self.writing():
                 self._dedupe.expire(now_s)
 
+    def count_outcomes(self) -> int:
+        """Count the positions that have an outcome by their rows."""
+        folded = sum(self.accounts.folded.values())
+        return folded + self.ranges.count() + self.outcomes.count()
+
     def sizes(self, now_s: float) -> StateSizes:
         """Say how large the files are."""
         return StateSizes(*self._database.sizes(), self._dedupe.is_cut_short(now_s))
