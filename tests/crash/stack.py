@@ -84,21 +84,21 @@ batch_max_age = "50ms"
 
     def start_emulator(self) -> None:
         """Start the local Adobe and wait until it listens."""
-        log = (self.folder / "emulator.log").open("ab")
-        self.emulator = subprocess.Popen(
-            [*RELAY, "emulate", "--listen", f"127.0.0.1:{self.adobe}"], stdout=log, stderr=log
-        )
+        with (self.folder / "emulator.log").open("ab") as log:
+            self.emulator = subprocess.Popen(
+                [*RELAY, "emulate", "--listen", f"127.0.0.1:{self.adobe}"], stdout=log, stderr=log
+            )
         self._wait(f"http://127.0.0.1:{self.adobe}/__emulator__/received", self.emulator)
 
     def start_relay(self, *prefix: str) -> None:
         """Start the relay, under *prefix* if given, and wait until it is ready."""
-        log = (self.folder / "relay.log").open("ab")
-        self.relay = subprocess.Popen(
-            [*prefix, *RELAY, "serve", "--config", str(self.config)],
-            stdout=log,
-            stderr=log,
-            env=self.env,
-        )
+        with (self.folder / "relay.log").open("ab") as log:
+            self.relay = subprocess.Popen(
+                [*prefix, *RELAY, "serve", "--config", str(self.config)],
+                stdout=log,
+                stderr=log,
+                env=self.env,
+            )
         self._wait(f"http://127.0.0.1:{self.admin}/readyz", self.relay)
 
     def _wait(self, url: str, child: subprocess.Popen[bytes]) -> None:
