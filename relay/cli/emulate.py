@@ -61,5 +61,5 @@ async def _until_told(settings: EmulatorSettings, listen: str) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, told.set)
     async with serving(create_app(settings), bind(listen)) as url:
-        typer.echo(f"local Adobe on {url}  inlets {url}/collection/…  inspect {url}/__emulator__/")
+        typer.echo(f"local Adobe on {url}  look inside: {url}/__emulator__/")
         await told.wait()
