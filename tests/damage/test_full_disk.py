@@ -1,0 +1,142 @@
+"""A full disk: appends are refused, settling goes on, nothing is lost, room brings it back."""
+
+from __future__ import annotations
+
+import errno
+import os
+import subprocess
+
+import pytest
+from spool_kit import account, envelope, settlements, spool_at, take, take_all
+
+from relay.errors import SpoolError, SpoolFull
+from relay.outcome import Outcome, Reason
+
+MIB = 1024 * 1024
+
+
+@pytest.fixture
+def small_disk(tmp_path):
+    """A file system of four MiB."""
+    folder = tmp_path / "disk"
+    folder.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", "size=4m", "tmpfs", str(folder)]
+    try:
+        subprocess.run(mount, check=True, capture_output=True, timeout=10)
+    except (OSError, subprocess.CalledProcessError) as error:
+        pytest.skip(f"needs to mount a small tmpfs, which this machine refuses: {error}")
+    yield folder
+    subprocess.run(["umount", str(folder)], check=True, capture_output=True, timeout=10)
+
+
+async def append_until_full(spool) -> int:
+    """Append until it is refused; how many were acknowledged."""
+    stored = 0
+    while True:
+        try:
+            await spool.append([envelope(stored + 1, size=30_000)])
+        except SpoolFull:
+            return stored
+        stored += 1
+
+
+async def test_a_full_disk_refuses_and_recovers(small_disk, tmp_path):
+    """On a real full disk nothing acknowledged is lost, and settling everything makes room."""
+    folder = small_disk / "spool"
+    async with spool_at(folder, reserve_bytes=512 * 1024) as spool:
+        stored = await append_until_full(spool)
+        assert stored > 20
+        assert spool.stats().accepted == stored
+        with pytest.raises(SpoolFull):
+            await spool.append([envelope(0, size=30_000)])
+        entries = await take(spool, stored)
+        assert [one.envelope for one in entries] == [
+            envelope(n, size=30_000) for n in range(1, stored + 1)
+        ]
+        # The reserve lets it settle; then what is settled can go, and appends work again.
+        (small_disk / "filler").write_bytes(b"x" * free_bytes(small_disk))
+        await spool.settle(settlements(entries))
+        assert spool.stats().pending == 0
+        for number in range(1, stored + 1):
+            await spool.append([envelope(number, size=30_000)])
+            await spool.settle(settlements(await take(spool, 1)))
+    assert account(folder).accepted == 2 * stored
+
+
+async def test_quarantining_works_on_a_full_disk(small_disk):
+    """The reserve is released so that a bad event can be quarantined when nothing is free."""
+    folder = small_disk / "spool"
+    async with spool_at(folder, reserve_bytes=512 * 1024) as spool:
+        stored = await append_until_full(spool)
+        (small_disk / "filler").write_bytes(b"x" * free_bytes(small_disk))
+        entries = await take(spool, stored)
+        assert (folder / "reserve").exists()
+        await spool.settle(settlements(entries[:8], Reason.NOT_JSON))
+        assert not (folder / "reserve").exists()
+        assert spool.stats().outcomes[Outcome.QUARANTINED] == 8
+        (small_disk / "filler").unlink()
+        await spool.settle(settlements(entries[8:]))
+        await spool._room.make()
+        await spool._keeper.tick(retain=True)
+        assert (folder / "reserve").exists()
+    assert account(folder).quarantined == 8
+
+
+async def test_a_full_disk_is_reopened(small_disk):
+    """A spool that filled its disk opens again, with all that was acknowledged."""
+    folder = small_disk / "spool"
+    async with spool_at(folder, reserve_bytes=0) as spool:
+        stored = await append_until_full(spool)
+        (small_disk / "filler").write_bytes(b"x" * free_bytes(small_disk))
+    async with spool_at(folder, reserve_bytes=0) as spool:
+        assert len(await take(spool, stored)) == stored
+        with pytest.raises(SpoolFull):
+            await spool.append([envelope(0, size=30_000)])
+    assert account(folder).pending == stored
+
+
+async def test_a_disk_too_small_to_begin_says_so(small_disk):
+    """A disk without room for an empty spool is refused at opening, or at the first append."""
+    (small_disk / "filler").write_bytes(b"x" * (free_bytes(small_disk) - 8192))
+    with pytest.raises(SpoolError):
+        async with spool_at(small_disk / "spool") as spool:
+            await spool.append([envelope(1)])
+
+
+def free_bytes(folder) -> int:
+    """What a file can still take."""
+    disk = os.statvfs(folder)
+    return disk.f_bavail * disk.f_frsize
+
+
+@pytest.mark.parametrize("code", [errno.ENOSPC, errno.EDQUOT])
+@pytest.mark.parametrize("call", ["posix_fallocate", "pwrite"])
+async def test_a_refused_write_is_cut_off_and_tried_again(tmp_path, monkeypatch, call, code):
+    """No space, or no quota: the append is refused, the next one works, and no hole is left."""
+    folder = tmp_path / "spool"
+    async with spool_at(folder) as spool:
+        await spool.append([envelope(1, size=30_000)])
+        with monkeypatch.context() as patch:
+            patch.setattr(os, call, refusing(getattr(os, call), code))
+            with pytest.raises(SpoolFull):
+                await spool.append([envelope(2, size=50_000)])
+        assert await spool.append([envelope(3, size=50_000)]) == 2
+        assert [one.envelope.body[:7] for one in await take_all(spool)] == [
+            b'{"n":1}',
+            b'{"n":3}',
+        ]
+    assert account(folder).accepted == 3
+
+
+def refusing(function, code):
+    """Do half of a large write, then refuse; small ones work."""
+
+    def call(fd, data, *rest):
+        if call is not None and isinstance(data, int):
+            raise OSError(code, os.strerror(code))
+        if len(data) < 1000:
+            return function(fd, data, *rest)
+        function(fd, data[: len(data) // 2], *rest)
+        raise OSError(code, os.strerror(code))
+
+    return call
