@@ -48,6 +48,7 @@ def control_routes(store: Store, _settings: EmulatorSettings) -> list[BaseRoute]
     lake = Lake(store)
     life = FlowLife(store, lake)
     life.restore()
+    store.settle = lake.work
     runs = Runs(store, lake)
     return [
         *FlowServiceApi(store, life).routes(),

@@ -94,6 +94,8 @@ class Store:
         self.settings = settings
         self.inlets = inlets
         self.knows_token = knows_token
+        # What must be worked through before the state is written; set once, by the control plane.
+        self.settle: Callable[[], None] = _nothing
         # Changed only through `sandbox`, `make_sandbox` and `drop_sandbox`.
         self._orgs: dict[str, Organisation] = {}
         self._saved_s = settings.clock.monotonic_s()
@@ -148,6 +150,7 @@ class Store:
         if path is None:
             return
         self._saved_s = self.settings.clock.monotonic_s()
+        self.settle()
         document = {
             "version": _VERSION,
             "orgs": {id_: _org_out(o) for id_, o in self._orgs.items()},
@@ -170,6 +173,10 @@ class Store:
         if not self._orgs:
             return _FIRST_TENANT
         return "t" + hashlib.sha256(org_id.encode()).hexdigest()[:11]
+
+
+def _nothing() -> None:
+    """Leave the state as it is."""
 
 
 def shown(item: Item) -> Item:
