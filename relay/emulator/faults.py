@@ -218,7 +218,7 @@ class Faults:
             return {
                 place
                 for place, event_id in enumerate(event_ids)
-                if zlib.crc32((event_id or "").encode()) < fraction * 2**32
+                if zlib.crc32((event_id or "").encode("utf-8", "surrogatepass")) < fraction * 2**32
             }
         return {place for place in range(len(event_ids)) if self._dice.random() < fraction}
 

@@ -22,6 +22,7 @@ from starlette.routing import BaseRoute, Route
 from relay.emulator.messages import event_id_of, parse
 
 PATH = "/__emulator__/received"
+UNKNOWN = "unknown"  # stands in ``by_inlet`` for every inlet that does not exist
 
 
 @dataclass(slots=True)

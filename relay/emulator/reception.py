@@ -25,7 +25,7 @@ from relay.emulator.faults import Faults, Hit
 from relay.emulator.gate import Call, Gate
 from relay.emulator.inlets import Arrival, Inlet, Inlets
 from relay.emulator.messages import Rules, event_id_of, parse
-from relay.emulator.received import Received
+from relay.emulator.received import UNKNOWN, Received
 from relay.emulator.settings import EmulatorSettings
 from relay.emulator.stamps import Stamp, Stamps
 from relay.emulator.storm import inlet_storm, page
@@ -77,15 +77,17 @@ class Reception:
     def take(self, call: Call, hit: Hit) -> Answer:
         """Decide about *call*, which meets *hit*, and store what is accepted."""
         refused = 0
+        inlet = self._inlets.find(call.inlet_id)
         answer = inlet_storm(hit, call.inlet_id, self._settings.clock)
         if answer is None:
-            inlet = self._inlets.find(call.inlet_id)
             answer = self._gate.refuse(call, inlet)
             if answer is None:
                 assert inlet is not None
                 answer, refused = self._past_gate(call, inlet, hit)
         was_cut = hit.kind in ("reset_after", "hang")
-        self._received.answered(call.inlet_id, 0 if was_cut else answer.status, refused=refused)
+        # Ids that no inlet has come from whoever calls: they are counted as one.
+        name = call.inlet_id if inlet is not None else UNKNOWN
+        self._received.answered(name, 0 if was_cut else answer.status, refused=refused)
         return answer
 
     def _past_gate(self, call: Call, inlet: Inlet, hit: Hit) -> tuple[Answer, int]:
