@@ -40,13 +40,15 @@ class Example:
     """
     An expression, the record it is given, and its result; it is a test and part of the reference.
 
-    *result* is what ``evaluate`` gives, a date as its text. Examples of impure functions are
-    evaluated at 2021-10-26T10:10:24Z with a random source seeded with 1.
+    *result* is what ``evaluate`` gives, a date as its text; with *error* it fails, and says so in
+    a message that has this in it. Examples of impure functions are evaluated at
+    2021-10-26T10:10:24Z with a random source seeded with 1.
     """
 
     expression: str
     result: Any
     given: Mapping[str, Any] = field(default_factory=dict)
+    error: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,7 +17,8 @@ from typing import Any
 from relay.mapping.arguments import bounded, items, joined, spread, text
 from relay.mapping.coercion import to_boolean
 from relay.mapping.function import Example, Function, FunctionFailed, function
-from relay.mapping.values import Range, java_type, utf16_length
+from relay.mapping.java_text import length
+from relay.mapping.values import Range, java_type
 
 _FAMILY = "Hierarchies - Arrays"
 _DESTINATIONS = "documented for destinations only"
@@ -122,7 +123,7 @@ def size_of(value: Any) -> int:
     if value is None:
         return 0
     if isinstance(value, str):
-        return utf16_length(value)
+        return length(value)
     if isinstance(value, (list, dict, Range)):
         return len(value)
     raise FunctionFailed(f"expected an array, an object or text, found {java_type(value)}")

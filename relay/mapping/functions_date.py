@@ -279,6 +279,10 @@ def zone_date_to_zone(value: Any, name: Any) -> ZonedDateTime | None:
 MAKE_TIMESTAMP = alias(
     "make_timestamp",
     make_date_time,
+    Example(
+        'make_timestamp(2019, 10, 17, 11, 55, 12, 999, "America/Los_Angeles")',
+        "2019-10-17T11:55:12.000000999-07:00[America/Los_Angeles]",
+    ),
     Example('make_timestamp(2019, 10, 17, 11, 55, 12, 0, "UTC")', "2019-10-17T11:55:12Z[UTC]"),
 )
 

@@ -8,6 +8,7 @@ Source:
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
 from decimal import Decimal
 from typing import Any, NoReturn
@@ -26,11 +27,13 @@ from relay.mapping.numbers import (
     Float,
     big_integer,
     float32,
+    float_text,
     parse_double,
     parse_whole,
 )
 from relay.mapping.values import java_type, to_string
 
+_PAST_64_BITS = re.compile(r"\d{19}", re.ASCII)
 _LOGIC = "Logical operators"
 _AGGREGATION = "Aggregation"
 _CONVERSIONS = "Type conversions"
@@ -144,6 +147,7 @@ def _integer(digits: str) -> int:
     "to_bigint(STRING)",
     "Reads a text as a whole number of any size (BigInteger).",
     Example('to_bigint("1000000")', 1000000),
+    Example('to_bigint("1000000.34")', None, error="a whole number"),
     note="the documentation's example has a fraction, which a BigInteger cannot hold; it fails",
 )
 def to_bigint(value: Any) -> BigInteger | None:
@@ -172,14 +176,14 @@ def to_decimal(value: Any) -> float | None:
     _CONVERSIONS,
     "to_float(STRING)",
     "Reads a text as a number of 32 bits (Float).",
-    Example('to_float("12.5")', 12.5),
+    Example('to_float("12.3456")', 12.3456),
     Example('concat(to_float("12.3456"))', "12.3456"),
     note="the documentation prints 12.34566 for 12.3456",
 )
 def to_float(value: Any) -> Float | None:
-    """Read a Float."""
+    """Read a Float; it is held as the shortest decimal, which Java prints and JSON carries."""
     number: Float | None = _converted(
-        value, lambda digits: float32(parse_double(digits)), "a number"
+        value, lambda digits: Float(float_text(float32(parse_double(digits)))), "a number"
     )
     return number
 
@@ -218,14 +222,16 @@ def json_to_object(value: Any) -> Any:
     if value is None or isinstance(value, (dict, list)):
         return value
     document = text(value, "JSON as text")
+    if _PAST_64_BITS.search(document):
+        return _json_of_any_size(document)
     try:
         return orjson.loads(document)
     except orjson.JSONDecodeError:
-        return _lenient_json(document)
+        return _json_of_any_size(document)
 
 
-def _lenient_json(document: str) -> Any:
-    """Read what orjson refuses and JSON allows: whole numbers past 64 bits, deep nesting."""
+def _json_of_any_size(document: str) -> Any:
+    """Read what orjson rounds or refuses: whole numbers past 64 bits, halves of characters."""
     try:
         return json.loads(document, parse_constant=_no_constant)
     except (ValueError, RecursionError):

@@ -28,6 +28,11 @@ def uuid(context: Context) -> str:
     "Special operations",
     "fpid_to_ecid(STRING)",
     "Derives the Experience Cloud ID from a first-party device ID; cannot be computed here.",
+    Example(
+        'fpid_to_ecid("4ed70bee-b654-420a-a3fd-b58b6b65e991")',
+        None,
+        error="unsupported locally",
+    ),
     note="how Adobe derives the ID is not public: a row that calls this fails here and works at "
     "Adobe",
 )

@@ -12,9 +12,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from relay.mapping.arguments import items, joined, spread, text, whole
+from relay.mapping.arguments import joined, spread, text, whole
 from relay.mapping.function import Example, Function, FunctionFailed, Method, alias, function
 from relay.mapping.java_regex import java_regex
+from relay.mapping.java_text import joined as together
+from relay.mapping.java_text import units
 from relay.mapping.limits import MAX_TEXT_CHARS, LimitPassed
 
 _FAMILY = "String"
@@ -23,22 +25,6 @@ _WHITE = (
     "\t\n\x0b\f\r\x1c\x1d\x1e\x1f \u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2008\u2009"
     "\u200a\u2028\u2029\u205f\u3000"
 )
-
-
-def _units(value: str) -> str:
-    """Write characters beyond the first 65,536 as the two units that Java counts."""
-    if value.isascii() or max(value) <= "\uffff":
-        return value
-    units = value.encode("utf-16-be", "surrogatepass")
-    return "".join(chr(units[at] << 8 | units[at + 1]) for at in range(0, len(units), 2))
-
-
-def _characters(units: str) -> str:
-    """Undo `_units`; half a character becomes a question mark, as Java writes it."""
-    if units.isascii() or not any("\ud800" <= unit <= "\udfff" for unit in units):
-        return units
-    joined_units = units.encode("utf-16-be", "surrogatepass")
-    return joined_units.decode("utf-16-be", "replace").replace("\ufffd", "?")
 
 
 @function(
@@ -98,13 +84,13 @@ def instr(value: Any, wanted: Any, start: Any = 0, occurrence: Any = 1) -> int |
     """Find the n-th occurrence."""
     if value is None or wanted is None:
         return None
-    units, part = _units(text(value)), _units(text(wanted))
+    searched, part = units(text(value)), units(text(wanted))
     at = max(whole(start, "a start position"), 0) - 1
     count = whole(occurrence, "an occurrence")
     if count < 1:
         raise FunctionFailed("expected an occurrence of 1 or more")
     for _ in range(count):
-        at = units.find(part, at + 1)
+        at = searched.find(part, at + 1)
         if at < 0:
             return -1
     return at
@@ -151,7 +137,7 @@ def substr(value: Any, start: Any, length: Any) -> str | None:
         return None
     first = max(whole(start, "a start index"), 0)
     count = max(whole(length, "a length"), 0)
-    return _characters(_units(text(value))[first : first + count])
+    return together(units(text(value))[first : first + count])
 
 
 @function(
@@ -214,16 +200,16 @@ def join(separator: Any, *objects: Any) -> str | None:
     if objects == (None,):
         return None
     between = "" if separator is None else text(separator, "a separator")
-    parts = items(spread(objects))
+    parts = spread(objects)
     return joined(between, ("" if part is None else text(part) for part in parts))
 
 
 def _padding(value: str, size: Any, padding: Any) -> str:
-    count = whole(size, "a size") - len(_units(value))
+    count = whole(size, "a size") - len(units(value))
     if count > MAX_TEXT_CHARS:
         raise LimitPassed(f"a text has more than {MAX_TEXT_CHARS} characters")
-    pad = _units(" " if padding is None else text(padding, "a padding") or " ")
-    return _characters((pad * (count // len(pad) + 1))[:count]) if count > 0 else ""
+    pad = units(" " if padding is None else text(padding, "a padding") or " ")
+    return together((pad * (count // len(pad) + 1))[:count]) if count > 0 else ""
 
 
 @function(
@@ -264,7 +250,7 @@ def left(value: Any, count: Any) -> str | None:
     """Give the start."""
     if value is None:
         return None
-    return _characters(_units(text(value))[: max(whole(count, "a count"), 0)])
+    return together(units(text(value))[: max(whole(count, "a count"), 0)])
 
 
 @function(
@@ -279,8 +265,8 @@ def right(value: Any, count: Any) -> str | None:
     """Give the end."""
     if value is None:
         return None
-    units, wanted = _units(text(value)), max(whole(count, "a count"), 0)
-    return _characters(units[max(len(units) - wanted, 0) :])
+    whole_text, wanted = units(text(value)), max(whole(count, "a count"), 0)
+    return together(whole_text[max(len(whole_text) - wanted, 0) :])
 
 
 @function(

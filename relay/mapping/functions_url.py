@@ -144,7 +144,7 @@ def get_url_path(url: Any, is_full: Any = True) -> str | None:
 )
 def get_url_query_str(url: Any, anchor: Any) -> dict[str, str] | None:
     """Give the query as a map."""
-    if anchor not in {"retain", "remove", "append"}:
+    if anchor is None or text(anchor, "an anchor") not in {"retain", "remove", "append"}:
         raise FunctionFailed('expected an anchor of "retain", "remove" or "append"')
     parts = _parts(url)
     if parts is None:

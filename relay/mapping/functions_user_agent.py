@@ -104,7 +104,10 @@ def _parsed(written: str) -> _Agent:
 
 
 def _agent(value: Any) -> _Agent | None:
-    return None if value is None else _parsed(text(value, "a user agent")[:MAX_USER_AGENT_CHARS])
+    if value is None:
+        return None
+    written = text(value, "a user agent")[:MAX_USER_AGENT_CHARS]
+    return _parsed(written.encode("utf-8", "replace").decode("utf-8"))
 
 
 def _major(version: str) -> str:
