@@ -111,6 +111,7 @@ class CannedInlet:
         self.script = script
         self.requests: list[Received] = []
         self.taken: Counter[str] = Counter()
+        self.delay_s = 0.0
         self.in_flight = 0
         self.most_in_flight = 0
         self.port = 0
@@ -169,6 +170,8 @@ class CannedInlet:
         try:
             answer = self.script(request)
             self._count(request, answer)
+            if self.delay_s:
+                await asyncio.sleep(self.delay_s)
             writer.write(answer.raw)
             await writer.drain()
             if answer.then == "hang":

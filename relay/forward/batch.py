@@ -23,10 +23,15 @@ def splice(payloads: Sequence[bytes]) -> bytes:
 
 @dataclass(slots=True)
 class Split:
-    """A refused batch that was cut up: how many of its records are undecided, was one taken."""
+    """
+    A refused batch that was cut up: how many of its records are undecided, how it went so far.
+
+    *refused* counts records that were refused on their own.
+    """
 
     undecided: int
     took: bool = False
+    refused: int = 0
 
 
 @dataclass(slots=True, eq=False)
@@ -69,6 +74,17 @@ class Piece:
         """Cut into one piece a record, in order."""
         return [self.part([record]) for record in self.records]
 
+    @property
+    def is_left_over(self) -> bool:
+        """Whether every other record of the batch that it was refused with has been taken since."""
+        split = self.split
+        return (
+            split is not None
+            and split.took
+            and not split.refused
+            and split.undecided == len(self.records)
+        )
+
     def decided(self, *, took: bool) -> bool:
         """
         The records have been taken, or refused on their own; counts once for each piece.
@@ -80,6 +96,7 @@ class Piece:
             return False
         split.undecided -= len(self.records)
         split.took = split.took or took
+        split.refused += 0 if took else len(self.records)
         return split.undecided <= 0 and not split.took
 
 

@@ -176,8 +176,7 @@ class Forward:
         """
         old = self._lane
         self._again += old.give_back(self._claims)
-        if old.flying:
-            self._retired.append(old)
+        self._retired.append(old)
         self._lane = Lane(self._name, route, transform, inlet, self._clock)
         self._kept_pause = old.dispatch.pause if old.is_open else self._kept_pause
         if self._state is State.FINISHING:

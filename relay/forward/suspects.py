@@ -12,6 +12,10 @@ mended in the middle of a batch.
 A refusal that names the set-up (org, flow, schema, header) needs three such proofs: somebody may
 be changing it back and forth, but one event that always draws it must not stop the others.
 
+A batch that was refused whole is cut in halves until the parts are taken. If all of it was taken
+since but one event, that one was refused with the batch, saw all others pass, and is refused again:
+the same proof.
+
 Refusals without a success in between pause the route: 20 suspects, or every part of a split batch
 (`relay.forward.batch.Split`). All of it holds for one inlet configuration; a new one begins anew.
 
@@ -64,6 +68,8 @@ class Suspects:
 
     def is_proven(self, piece: Piece) -> bool:
         """Whether another event was taken after *piece* was refused."""
+        if len(piece) == 1 and piece.is_left_over:
+            return True
         return piece.refused > 0 and (piece.witnessed or self._taken > piece.refused)
 
     def refused(self, piece: Piece, fate: Fate, *, witnessed: bool = False) -> bool:
