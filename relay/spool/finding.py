@@ -53,12 +53,15 @@ class Finder:
             first, last = max(first, query.position), min(last, query.position)
         if query.limit <= 0 or first > last:
             return []
-        found = await self._core.in_state(self._rows, query, first, last)
         if query.event_id:
-            found += await self._delivered_by_event(query, first, last)
+            found = await self._delivered_by_event(query, first, last)
         else:
-            found += await self._from_log(query, first, last)
-        return sorted(found, key=lambda one: one.position)[: query.limit]
+            found = await self._from_log(query, first, last)
+        # The rows last: what settled meanwhile is in both, and the row is the newer word. The
+        # other way round it would be in neither.
+        rows = await self._core.in_state(self._rows, query, first, last)
+        by_position = {one.position: one for one in (*found, *rows)}
+        return sorted(by_position.values(), key=lambda one: one.position)[: query.limit]
 
     def _rows(self, query: Query, first: int, last: int) -> list[Found]:
         """In the state's thread: what rows tell."""

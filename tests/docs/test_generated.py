@@ -71,7 +71,7 @@ def test_every_outcome_and_reason_is_documented(member):
 
 
 def test_the_error_tree_is_drawn_as_it_is():
-    """The drawing at the head of errors.py names exactly the classes, in their order of descent."""
+    """The drawing at the head of errors.py names exactly the classes."""
     drawn = re.findall(r"(\w+)$", errors.__doc__.partition("::")[2], re.MULTILINE)
     drawn = [name for name in drawn if name[0].isupper()]
     classes = [
@@ -93,7 +93,7 @@ def test_metrics_are_valid_text():
 def test_every_alert_names_metrics_that_exist():
     """deploy/prometheus-rules.yml uses no metric that the relay lacks."""
     text = (generate.ROOT / "deploy" / "prometheus-rules.yml").read_text()
-    used = {name for name in re.findall(r"\brelay_\w+", text)}
+    used = set(re.findall(r"\brelay_\w+", text))
     page = (DOCS / "metrics.md").read_text()
     known = set(re.findall(r"^\| `(\w+)`", page, re.MULTILINE))
     assert {re.sub(r"_(bucket|sum|count)$", "", name) for name in used} <= known
@@ -120,9 +120,10 @@ def test_readme_is_short():
 def test_every_link_of_the_docs_leads_somewhere():
     """Relative links in README and docs name files that exist."""
     pages = [generate.ROOT / "README.md", *DOCS.rglob("*.md")]
-    broken = []
-    for page in pages:
-        for link in re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", page.read_text()):
-            if not (page.parent / link).exists():
-                broken.append(f"{page.name}: {link}")
+    broken = [
+        f"{page.name}: {link}"
+        for page in pages
+        for link in re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", page.read_text())
+        if not (page.parent / link).exists()
+    ]
     assert broken == []

@@ -20,6 +20,7 @@ from typing import Any
 
 import httpx
 
+from relay.control import ControlClient
 from relay.customerio.signature import sign
 
 KEY = "test-signing-key"
@@ -165,6 +166,11 @@ batch_max_age = "50ms"
         )
         assert done.stdout.strip(), done.stderr.decode()
         return done.returncode, json.loads(done.stdout)
+
+    def ask(self, verb: str, **arguments: Any) -> dict[str, Any]:
+        """Ask the running relay over its control socket, without a process of its own."""
+        client = ControlClient(self.folder / "spool")
+        return asyncio.run(client.call(verb, **arguments))
 
     def wait_settled(self, limit_s: float = 60) -> dict[str, Any]:
         """Wait until nothing is pending; the account of `relay audit`."""
