@@ -131,11 +131,13 @@ class LocalSpool:
                     hint="mend the inlet, drop from quarantine, or raise spool.max_bytes",
                 )
         try:
-            return await self._log.append(envelopes)
+            last = await self._log.append(envelopes)
         except SpoolFull:
             if not await room.make():
                 raise
-            return await self._log.append(envelopes)
+            last = await self._log.append(envelopes)
+        room.large_bytes += sum([envelope.spill_bytes for envelope in envelopes])
+        return last
 
     async def read(self, route: str, *, max_entries: int, max_bytes: int) -> list[Entry]:
         """Take *route*'s next entries; see `Spool.read`."""
