@@ -76,7 +76,7 @@ class Piece:
 
     @property
     def is_left_over(self) -> bool:
-        """Whether every other record of the batch that it was refused with has been taken since."""
+        """Whether all others of the batch that it was refused with have been taken since."""
         split = self.split
         return (
             split is not None

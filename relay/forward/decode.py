@@ -52,7 +52,6 @@ DIGEST_BYTES = 16
 
 _GZIP = 31  # zlib's spelling of "a gzip header and trailer, largest window"
 _STEP_BYTES = 256 * 1024
-_BLANK_BEFORE_COLON = (b" :", b"\n:", b"\t:", b"\r:")
 
 
 # Not frozen, unlike the other values here: one is made for every event, and a frozen one costs
@@ -274,7 +273,8 @@ def _refuse_repeated_keys(body: bytes, canonical: bytes) -> None:
 
 def _may_hide_a_key(body: bytes) -> bool:
     """Whether ``":`` is perhaps not written as these two bytes somewhere."""
-    if any(blank in body for blank in _BLANK_BEFORE_COLON):
+    # One by one: this runs for every event, and a generator would cost more than the search.
+    if b" :" in body or b"\n:" in body or b"\t:" in body or b"\r:" in body:
         return True
     if b"\\u00" not in body:
         return False

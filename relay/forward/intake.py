@@ -8,6 +8,7 @@ compressed body in a thread. An exception of ours about one entry quarantines th
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from collections.abc import Awaitable, Callable, Sequence
 
 import structlog
@@ -18,6 +19,7 @@ from relay.envelope import Entry
 from relay.forward import settling
 from relay.forward.claims import Claims
 from relay.forward.decode import Decoded, Rejected
+from relay.forward.tally import observe_all
 from relay.forward.transform import Record, Transform
 from relay.logs import describe
 from relay.metrics import Metrics
@@ -80,8 +82,13 @@ class Intake:
             if before is not None and _repeats(decoded, before):
                 ended.append(settling.repeated(decoded, before))
             else:
-                result = await self._checked(decoded, transform)
+                result = (
+                    await asyncio.to_thread(self._checked, decoded, transform)
+                    if len(decoded.body) > _LARGE_BYTES
+                    else self._checked(decoded, transform)
+                )
                 if isinstance(result, Record):
+                    self._warn(result)
                     add(result)
                 else:
                     ended.append(result)
@@ -124,8 +131,9 @@ class Intake:
                 if before is not None:
                     next_ended.append(settling.repeated(follower, before))
                 elif self._claims.claim(follower):
-                    result = await self._checked(follower, transform)
+                    result = await asyncio.to_thread(self._checked, follower, transform)
                     if isinstance(result, Record):
+                        self._warn(result)
                         add(result)
                     else:
                         next_ended.append(result)
@@ -135,8 +143,7 @@ class Intake:
         self, entries: Sequence[Entry], transform: Transform, ended: list[Settlement]
     ) -> list[Decoded]:
         """Decode *entries*; give those that lead for their id."""
-        leading: list[Decoded] = []
-        claim = self._claims.claim
+        read: list[Decoded] = []
         for at, entry in enumerate(entries):
             try:
                 if _is_large(entry):
@@ -149,32 +156,39 @@ class Intake:
             if isinstance(decoded, Rejected):
                 ended.append(settling.rejected(decoded))
                 continue
-            self._note(decoded)
-            if claim(decoded):
-                leading.append(decoded)
+            read.append(decoded)
             if at % _SLICE_ENTRIES == 0:
                 await self._breathe()
-        return leading
+        self._note(read)
+        claim = self._claims.claim
+        return [decoded for decoded in read if claim(decoded)]
 
-    async def _checked(self, decoded: Decoded, transform: Transform) -> Record | Settlement:
+    def _checked(self, decoded: Decoded, transform: Transform) -> Record | Settlement:
         try:
-            if len(decoded.body) > _LARGE_BYTES:
-                result = await asyncio.to_thread(transform.check, decoded)
-            else:
-                result = transform.check(decoded)
+            result = transform.check(decoded)
         except Exception as error:  # noqa: BLE001 - a bug costs one entry, not the route
             return self._failed(decoded, error)
-        if isinstance(result, Rejected):
-            return settling.rejected(result)
-        for kind in result.warnings:
-            self._warnings.labels(self._route, kind).inc()
-        return result
+        return settling.rejected(result) if isinstance(result, Rejected) else result
 
-    def _note(self, decoded: Decoded) -> None:
-        if decoded.timestamp_s is not None:
-            self._lags.observe(decoded.entry.envelope.received_at_s - decoded.timestamp_s)
-        if not is_known(decoded.object_type, decoded.metric):
-            self._unknown.inc()
+    def _warn(self, record: Record) -> None:
+        for kind in record.warnings:
+            self._warnings.labels(self._route, kind).inc()
+
+    def _note(self, entries: Sequence[Decoded]) -> None:
+        """Count what these events say of themselves."""
+        observe_all(
+            self._lags,
+            [
+                decoded.entry.envelope.received_at_s - decoded.timestamp_s
+                for decoded in entries
+                if decoded.timestamp_s is not None
+            ],
+        )
+        for kind, number in Counter(
+            [(decoded.object_type, decoded.metric) for decoded in entries]
+        ).items():
+            if not is_known(*kind):
+                self._unknown.inc(number)
 
     def _failed(self, of: Entry | Decoded, error: Exception) -> Settlement:
         entry = of.entry if isinstance(of, Decoded) else of
@@ -209,4 +223,7 @@ def _is_large(entry: Entry) -> bool:
     envelope = entry.envelope
     if len(envelope.body) > _LARGE_BYTES:
         return True
-    return any(name == "content-encoding" for name, _ in envelope.headers)
+    for name, _ in envelope.headers:  # noqa: SIM110 - a generator costs more than the rest
+        if name == "content-encoding":
+            return True
+    return False

@@ -17,6 +17,7 @@ from relay.clock import Clock
 from relay.envelope import Entry
 from relay.errors import SpoolFailed
 from relay.forward.decode import Decoded, Rejected
+from relay.forward.tally import observe_all
 from relay.forward.transform import Record
 from relay.metrics import Metrics
 from relay.outcome import OUTCOME_OF, Outcome, Reason
@@ -126,14 +127,20 @@ class Settler:
         counts = Counter([(each.outcome, each.reason) for each in settlements])
         for (outcome, reason), number in counts.items():
             self._metrics.outcomes.labels(self._route, outcome.value, reason.value).inc(number)
-        observe = self._ages.observe
-        for each in settlements:
-            if each.outcome is Outcome.DELIVERED:
-                observe(now_s - each.entry.envelope.received_at_s)
-            else:
-                self._tell(each, now_s)
         taken = counts.get((Outcome.DELIVERED, Reason.ACCEPTED_BY_INLET), 0)
+        if taken < len(settlements):
+            for each in settlements:
+                if each.outcome is not Outcome.DELIVERED:
+                    self._tell(each, now_s)
         if taken:
+            observe_all(
+                self._ages,
+                [
+                    now_s - each.entry.envelope.received_at_s
+                    for each in settlements
+                    if each.outcome is Outcome.DELIVERED
+                ],
+            )
             log.debug(
                 "events_delivered",
                 route=self._route,

@@ -13,8 +13,8 @@ A refusal that names the set-up (org, flow, schema, header) needs three such pro
 be changing it back and forth, but one event that always draws it must not stop the others.
 
 A batch that was refused whole is cut in halves until the parts are taken. If all of it was taken
-since but one event, that one was refused with the batch, saw all others pass, and is refused again:
-the same proof.
+since but one event, that one was refused with the batch, saw all others pass, and is refused
+again: the same proof.
 
 Refusals without a success in between pause the route: 20 suspects, or every part of a split batch
 (`relay.forward.batch.Split`). All of it holds for one inlet configuration; a new one begins anew.
