@@ -9,7 +9,7 @@ Assumed:
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from decimal import Decimal
 from typing import Any
 
@@ -126,15 +126,14 @@ def moment(value: Any) -> ZonedDateTime:
     )
 
 
-def joined(separator: str, parts: Iterable[str]) -> str:
+def joined(separator: str, pieces: Sequence[str]) -> str:
     """
-    Join *parts*.
+    Join *pieces*.
 
     Raises:
         LimitPassed: the result would be too long.
     """
-    pieces = list(parts)
-    length = sum(map(len, pieces)) + len(separator) * max(len(pieces) - 1, 0)
+    length = sum(map(len, pieces)) + len(separator) * len(pieces)
     if length > MAX_TEXT_CHARS:
         raise LimitPassed(f"a text has more than {MAX_TEXT_CHARS} characters")
     return separator.join(pieces)

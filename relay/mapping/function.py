@@ -73,6 +73,8 @@ class Function:
     is_impure: bool = False
     note: str = ""
     alias_of: str = ""
+    prepare: Callable[[], object] | None = None
+    """Does once what the first call would otherwise wait for; `registry.find` calls it."""
 
     def accepts(self, arguments: int) -> bool:
         """Say whether that many arguments may be given."""
@@ -103,7 +105,7 @@ def _s(count: int) -> str:
     return "" if count == 1 else "s"
 
 
-def function(
+def function(  # noqa: PLR0913 - the columns of the reference page
     name: str,
     family: str,
     written: str,
@@ -111,6 +113,7 @@ def function(
     *examples: Example,
     is_impure: bool = False,
     note: str = "",
+    prepare: Callable[[], object] | None = None,
 ) -> Callable[[Callable[..., Any]], Function]:
     """
     Declare the decorated callable as the function *name*, *written* as the documentation does.
@@ -137,6 +140,7 @@ def function(
             needs_context=needs_context,
             is_impure=is_impure,
             note=note,
+            prepare=prepare,
         )
 
     return declare

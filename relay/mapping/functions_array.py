@@ -169,7 +169,7 @@ def array_to_string(separator: Any, array: Any) -> str | None:
     if array is None:
         return None
     between = "" if separator is None else text(separator, "a separator")
-    return joined(between, ("" if part is None else text(part) for part in _flat(array)))
+    return joined(between, ["" if part is None else text(part) for part in _flat(array)])
 
 
 def _lambda(value: Any) -> Callable[[Any], Any]:

@@ -46,7 +46,7 @@ _WHITE = (
 )
 def concat(*values: Any) -> str:
     """Join the texts."""
-    return joined("", (text(value) for value in values if value is not None))
+    return joined("", [text(value) for value in values if value is not None])
 
 
 @function(
@@ -201,7 +201,7 @@ def join(separator: Any, *objects: Any) -> str | None:
         return None
     between = "" if separator is None else text(separator, "a separator")
     parts = spread(objects)
-    return joined(between, ("" if part is None else text(part) for part in parts))
+    return joined(between, ["" if part is None else text(part) for part in parts])
 
 
 def _padding(value: str, size: Any, padding: Any) -> str:

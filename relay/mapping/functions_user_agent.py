@@ -14,7 +14,7 @@ Assumed:
 
 from __future__ import annotations
 
-from functools import lru_cache
+from functools import cache, lru_cache
 from typing import Any
 
 import ua_parser
@@ -98,6 +98,12 @@ class _Agent:
         return "Desktop" if self.os_name in _DESKTOPS else _UNKNOWN
 
 
+@cache
+def _prepare() -> None:
+    """Build ua-parser's patterns, which takes tenths of a second, before an event waits for it."""
+    ua_parser.parse("")
+
+
 @lru_cache(maxsize=1024)
 def _parsed(written: str) -> _Agent:
     return _Agent(written)
@@ -125,6 +131,7 @@ def _named(name: str, version: str) -> str:
     "Gives the name of the operating system.",
     Example(f'ua_os_name("{_IPHONE}")', "iOS"),
     note=_NOTE,
+    prepare=_prepare,
 )
 def ua_os_name(value: Any) -> str | None:
     """Name the system."""
@@ -139,6 +146,7 @@ def ua_os_name(value: Any) -> str | None:
     "Gives the name of the operating system with its major version.",
     Example(f'ua_os_version_major("{_IPHONE}")', "iOS 5"),
     note=f"{_NOTE}; the documentation's example has a stray s in the name",
+    prepare=_prepare,
 )
 def ua_os_version_major(value: Any) -> str | None:
     """Name the system and its major version."""
@@ -153,6 +161,7 @@ def ua_os_version_major(value: Any) -> str | None:
     "Gives the version of the operating system.",
     Example(f'ua_os_version("{_IPHONE}")', "5.1.1"),
     note=_NOTE,
+    prepare=_prepare,
 )
 def ua_os_version(value: Any) -> str | None:
     """Give the system's version."""
@@ -167,6 +176,7 @@ def ua_os_version(value: Any) -> str | None:
     "Gives the name and version of the operating system.",
     Example(f'ua_os_name_version("{_IPHONE}")', "iOS 5.1.1"),
     note=_NOTE,
+    prepare=_prepare,
 )
 def ua_os_name_version(value: Any) -> str | None:
     """Name the system and its version."""
@@ -181,6 +191,7 @@ def ua_os_name_version(value: Any) -> str | None:
     "Gives the version of the browser.",
     Example(f'ua_agent_version("{_IPHONE}")', "5.1"),
     note=_NOTE,
+    prepare=_prepare,
 )
 def ua_agent_version(value: Any) -> str | None:
     """Give the agent's version."""
@@ -195,6 +206,7 @@ def ua_agent_version(value: Any) -> str | None:
     "Gives the name of the browser with its major version.",
     Example(f'ua_agent_version_major("{_IPHONE}")', "Safari 5"),
     note=_NOTE,
+    prepare=_prepare,
 )
 def ua_agent_version_major(value: Any) -> str | None:
     """Name the agent and its major version."""
@@ -209,6 +221,7 @@ def ua_agent_version_major(value: Any) -> str | None:
     "Gives the name of the browser.",
     Example(f'ua_agent_name("{_IPHONE}")', "Safari"),
     note=_NOTE,
+    prepare=_prepare,
 )
 def ua_agent_name(value: Any) -> str | None:
     """Name the agent."""
@@ -228,6 +241,7 @@ def ua_agent_name(value: Any) -> str | None:
         "Desktop",
     ),
     note=_NOTE,
+    prepare=_prepare,
 )
 def ua_device_class(value: Any) -> str | None:
     """Class the device."""

@@ -217,6 +217,9 @@ class Optional:
 
 def digits_end(text: str, start: int, most: int) -> int:
     """Give the end of at most *most* ASCII digits at *start*."""
+    run = text[start : start + most]
+    if run.isdigit() and run.isascii():
+        return start + len(run)
     end = start
     while end < len(text) and end - start < most and "0" <= text[end] <= "9":
         end += 1

@@ -16,7 +16,9 @@ Assumed:
 
 from __future__ import annotations
 
+from calendar import monthrange
 from datetime import datetime, timedelta
+from functools import lru_cache
 
 from relay.mapping.function import FunctionFailed
 from relay.mapping.java_date_items import Fields, Item, Unread
@@ -39,6 +41,7 @@ _FURTHER_FORMATS = (
     "yyyy-MM-dd HH:mm:ss z",
     "yyyy-MM-dd HH:mm:ss.SSS z",
 )
+_ALIKE = str.maketrans("0123456789", "1111111111")
 _RANGES = {
     "month": (1, 12),
     "quarter": (1, 4),
@@ -89,15 +92,33 @@ def read_default_date(text: str) -> ZonedDateTime:
     Raises:
         FunctionFailed: none does.
     """
-    for pattern in (*DEFAULT_FORMATS, *_FURTHER_FORMATS):
-        try:
-            return _read(text, compile_pattern(pattern))
-        except Unread:
-            continue
+    if len(text) <= MAX_DATE_CHARS:
+        for items in _fitting(text.translate(_ALIKE)):
+            try:
+                return _read(text, items)
+            except Unread:
+                continue
     raise FunctionFailed(
         "the text fits none of the default date formats: give its format, "
         'as in date(text, "dd MMM yyyy")'
     )
+
+
+@lru_cache(maxsize=1024)
+def _fitting(shape: str) -> tuple[tuple[Item, ...], ...]:
+    """Give the default formats that texts of this shape may fit: which digits does not matter."""
+    patterns = map(compile_pattern, (*DEFAULT_FORMATS, *_FURTHER_FORMATS))
+    return tuple(items for items in patterns if _fits(shape, items))
+
+
+def _fits(shape: str, items: tuple[Item, ...]) -> bool:
+    position, fields = 0, Fields({})
+    try:
+        for item in items:
+            position = item.read(shape, position, fields)
+    except Unread:
+        return False
+    return position == len(shape)
 
 
 def _read(text: str, items: tuple[Item, ...]) -> ZonedDateTime:
@@ -115,12 +136,13 @@ def _read(text: str, items: tuple[Item, ...]) -> ZonedDateTime:
 def _moment(fields: Fields) -> ZonedDateTime:
     """Make a moment of what was read, as java.time resolves it."""
     numbers = fields.numbers
-    for field, (least, most) in _RANGES.items():
-        if field in numbers and not least <= numbers[field] <= most:
+    for field, number in numbers.items():
+        least, most = _RANGES.get(field, (number, number))
+        if not least <= number <= most:
             name = field.replace("_", " ")
             raise Unread(0, f"the {name} is not within {least} to {most}")
     day = _day(numbers)
-    if numbers.get("day_of_week", day.isoweekday()) != day.isoweekday():
+    if "day_of_week" in numbers and numbers["day_of_week"] != day.isoweekday():
         raise Unread(0, "the day of the week is not the one of that date")
     hour, minute, second = _hour(numbers), numbers.get("minute", 0), numbers.get("second", 0)
     nano = numbers.get("nano", 0)
@@ -144,11 +166,7 @@ def _day(numbers: dict[str, int]) -> datetime:
             raise Unread(0, "the day of year is not within 1 to 365")
         return day
     month = numbers.get("month", 3 * numbers.get("quarter", 1) - 2)
-    following = (
-        _date(year + month // 12, month % 12 + 1, 1) if (year, month) < (9999, 12) else None
-    )
-    last = (following - timedelta(days=1)).day if following else 31
-    return _date(year, month, min(numbers.get("day", 1), last))
+    return _date(year, month, min(numbers.get("day", 1), monthrange(year, month)[1]))
 
 
 def _day_of_week_year(numbers: dict[str, int]) -> datetime:

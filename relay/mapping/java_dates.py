@@ -18,9 +18,9 @@ Source:
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta, timezone
-from functools import cache, total_ordering
+from functools import cache, lru_cache, total_ordering
 from typing import ClassVar, Self
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
@@ -29,6 +29,7 @@ from relay.mapping.function import FunctionFailed
 NANOS_A_SECOND = 1_000_000_000
 _MAX_OFFSET_S = 18 * 3600
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_EPOCH_LOCAL = _EPOCH.replace(tzinfo=None)
 _OFFSET = re.compile(r"([+-])(?:(\d)|(\d\d)(?::?(\d\d)(?::?(\d\d))?)?)")
 _PREFIXED = re.compile(r"(UTC|GMT|UT)([+-].*)")
 _REGION = re.compile(r"[A-Za-z][A-Za-z0-9~/._+-]*")
@@ -69,11 +70,16 @@ _SHORT_IDS = {
 
 @dataclass(frozen=True, slots=True)
 class Zone:
-    """A zone: a fixed offset (*offset_s* from UTC, no *region*), or a region's rules."""
+    """
+    A zone: a region's rules, or an offset that is always the same, *fixed_s* seconds from UTC.
+
+    *is_region* says that the id is written behind the offset, as Java does for ``UTC`` too.
+    """
 
     id: str
     rules: ZoneInfo | timezone
     is_region: bool
+    fixed_s: int | None = None
 
 
 def offset_text(offset_s: int) -> str:
@@ -86,6 +92,7 @@ def offset_text(offset_s: int) -> str:
     return f"{text}:{seconds:02d}" if seconds else text
 
 
+@lru_cache(maxsize=256)
 def fixed_zone(offset_s: int) -> Zone:
     """
     Give the zone that is always *offset_s* from UTC.
@@ -95,7 +102,8 @@ def fixed_zone(offset_s: int) -> Zone:
     """
     if abs(offset_s) > _MAX_OFFSET_S:
         raise FunctionFailed("a zone offset is at most 18 hours, as Java has it")
-    return Zone(offset_text(offset_s), timezone(timedelta(seconds=offset_s)), is_region=False)
+    rules = timezone(timedelta(seconds=offset_s))
+    return Zone(offset_text(offset_s), rules, is_region=False, fixed_s=offset_s)
 
 
 @cache
@@ -119,9 +127,9 @@ def zone(name: str) -> Zone:
     if (prefixed := _PREFIXED.fullmatch(name)) is not None:
         fixed = fixed_zone(_offset_s(prefixed[2]))
         text = "" if fixed.id == "Z" else fixed.id
-        return Zone(prefixed[1] + text, fixed.rules, is_region=True)
+        return replace(fixed, id=prefixed[1] + text, is_region=True)
     if name in {"UTC", "GMT", "UT"}:
-        return Zone(name, utc().rules, is_region=True)
+        return replace(utc(), id=name, is_region=True)
     return _region(name)
 
 
@@ -176,6 +184,9 @@ class ZonedDateTime:
             FunctionFailed: outside of the years 1 to 9999.
         """
         try:
+            if zone.fixed_s is not None:
+                local = _EPOCH_LOCAL + timedelta(seconds=epoch_s + zone.fixed_s)
+                return cls(local, nano, zone.fixed_s, zone)
             aware = (_EPOCH + timedelta(seconds=epoch_s)).astimezone(zone.rules)
         except (OverflowError, ValueError):
             raise _out_of_years() from None
@@ -191,6 +202,8 @@ class ZonedDateTime:
         Raises:
             FunctionFailed: outside of the years 1 to 9999.
         """
+        if zone.fixed_s is not None:
+            return cls(local, nano, zone.fixed_s, zone)
         try:
             epoch_s = (local.replace(tzinfo=zone.rules) - _EPOCH) // timedelta(seconds=1)
         except (OverflowError, ValueError):
@@ -209,6 +222,12 @@ class ZonedDateTime:
         since = self.local.replace(tzinfo=UTC) - _EPOCH
         return since.days * 86400 + since.seconds - self.offset_s
 
+    @property
+    def iso_offset(self) -> str:
+        """Its ISO text without the region, as XDM's date-time takes it."""
+        fraction = f".{self.nano:09d}".rstrip("0") if self.nano else ""
+        return f"{self.local.isoformat()}{fraction}{offset_text(self.offset_s)}"
+
     def in_zone(self, zone: Zone) -> Self:
         """Give the same instant in *zone*."""
         return self.at(self.epoch_s, self.nano, zone)
@@ -222,9 +241,8 @@ class ZonedDateTime:
         return self.epoch_s, self.nano, self.local, self.zone.id
 
     def __str__(self) -> str:
-        fraction = f".{self.nano:09d}".rstrip("0") if self.nano else ""
         region = f"[{self.zone.id}]" if self.zone.is_region else ""
-        return f"{self.local.isoformat()}{fraction}{offset_text(self.offset_s)}{region}"
+        return f"{self.iso_offset}{region}"
 
     def __repr__(self) -> str:
         return f"ZonedDateTime({self})"

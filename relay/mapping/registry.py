@@ -61,8 +61,11 @@ def methods() -> tuple[Method, ...]:
 
 
 def find(name: str) -> Function | None:
-    """Give the function called exactly *name*."""
-    return _by_name().get(name)
+    """Give the function called exactly *name*, ready to be called."""
+    found = _by_name().get(name)
+    if found is not None and found.prepare is not None:
+        found.prepare()
+    return found
 
 
 def nearest(name: str) -> str | None:
