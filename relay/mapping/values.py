@@ -212,7 +212,7 @@ def to_string(value: Any) -> str:
     """
     Write *value* as ``String.valueOf`` does: ``null``, ``true``, ``2.0``, ``[a, b]``, ``{k=v}``.
 
-    The text of an array or a range is its address in the engine; here it is a fixed one.
+    The text of an array is its address in the engine; here every address is 1.
     """
     if isinstance(value, str):
         return str(value)
@@ -223,17 +223,26 @@ def to_string(value: Any) -> str:
     if isinstance(value, (int, float)):
         return _number_text(value)
     if isinstance(value, JavaArray):
-        return f"{_array_class(value)}@0"
+        return f"{_array_class(value)}@1"
     if isinstance(value, list):
         return f"[{', '.join(map(to_string, value))}]"
     if isinstance(value, dict):
         pairs = (f"{to_string(_bare(key))}={to_string(held)}" for key, held in value.items())
         return f"{{{', '.join(pairs)}}}"
     if isinstance(value, Range):
-        kind = "LongRange" if value.is_long else "IntegerRange"
-        way = "Ascending" if value.first <= value.last else "Descending"
-        return f"org.apache.commons.jexl3.internal.{kind}${way}@0"
+        return _range_text(value)
     return str(value)
+
+
+def _range_text(numbers: Range) -> str:
+    kind = "LongRange" if numbers.is_long else "IntegerRange"
+    way = "Ascending" if numbers.first <= numbers.last else "Descending"
+    low, high = numbers.low, numbers.high
+    if numbers.is_long:
+        low, high = ((end ^ (end % 2**64 >> 32)) for end in (low, high))
+    # The engine's hash of a range, with 1 for the hash of its class.
+    code = (13 * (13 + low) + high) % 2**32
+    return f"org.apache.commons.jexl3.internal.{kind}${way}@{code:x}"
 
 
 def _number_text(value: float) -> str:
