@@ -257,7 +257,8 @@ class Dispatch:
             if fate in SET_UP and last_taken >= 0:
                 # The set-up works: the others of the same request were taken.
                 fate = Fate.SETUP
-            parts.setdefault((fate, place < last_taken), []).append(place)
+            witnessed = place < last_taken and fate in {Fate.EVENT, Fate.SETUP}
+            parts.setdefault((fate, witnessed), []).append(place)
         for (fate, witnessed), places in reversed(parts.items()):
             part = piece.part([piece.records[place] for place in places])
             whys = [rulings[place].why for place in places]

@@ -21,7 +21,7 @@ _PREFIX = re.compile(r"\b(?:inletId|imsOrgId): \[[^\]]*\]")
 _BRACKETS = re.compile(r"\[[^\]]*\]|'[^']*'|\"[^\"]*\"")
 _HEADERLESS = re.compile(r"'header' field is mandatory", re.IGNORECASE)
 _SETUP = (
-    ("org", re.compile(r"\bims ?org|\borgani[sz]ation\b|\borg id\b", re.IGNORECASE)),
+    ("org", re.compile(r"\bims ?org|\borgani[sz]ation\b|\borg\b", re.IGNORECASE)),
     ("flow", re.compile(r"\b(?:data)?flow ?-?(?:id)?\b", re.IGNORECASE)),
     (
         "schema",

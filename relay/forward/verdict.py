@@ -34,6 +34,7 @@ Source:
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
@@ -78,6 +79,7 @@ _BY_STATUS: dict[int, Fate] = {
     500: Fate.ERROR,
 }
 _BY_TOPIC = {Topic.EVENT: Fate.EVENT, Topic.HEADERLESS: Fate.HEADERLESS}
+_PLACED_ID = re.compile(r"(?P<batch>\d+:\d+:\d+|[0-9a-fA-F-]{8,64})[:-](?P<place>[0-9]{1,7})")
 _BY_FAILURE = {Failure.TOO_LONG: Fate.UNREADABLE, Failure.NO_TOKEN: Fate.CREDENTIALS}
 
 
@@ -192,20 +194,20 @@ def _number(status: object) -> int | None:
 
 def _places(responses: list[Any], records: int) -> list[int] | None:
     """
-    Read the records' places from the ids' ends: ``"1565650704337:2124:92:3"``, ``"9341…-0"``.
+    Read the records' places from the ids' ends: ``"1565638336649:1750:244:3"``, ``"9341…-0"``.
 
-    ``None`` unless every item has one, they rise, and all are places of the request: Adobe's own
-    sample answers at place 0 with an id that ends in 3.
+    ``None`` unless every item has one of the same batch, they rise, and all are places of the
+    request. Adobe's own sample answers at place 0 with an id that ends in 3, and the ids of single
+    events end in a number that is no place.
     """
     places: list[int] = []
+    batch = None
     for item in responses:
         xaction_id = item.get("xactionId") if type(item) is dict else None
-        if not isinstance(xaction_id, str):
+        found = _PLACED_ID.fullmatch(xaction_id) if isinstance(xaction_id, str) else None
+        if found is None or batch not in {None, found["batch"]}:
             return None
-        end = xaction_id[max(xaction_id.rfind(":"), xaction_id.rfind("-")) + 1 :]
-        if not (end.isascii() and end.isdigit() and len(end) < 8):  # noqa: PLR2004 - far above any place
-            return None
-        place = int(end)
+        batch, place = found["batch"], int(found["place"])
         if place >= records or (places and place <= places[-1]):
             return None
         places.append(place)

@@ -1,0 +1,429 @@
+"""What may be sent now and what each answer changes, under a clock that stands still."""
+
+from __future__ import annotations
+
+import pytest
+from dispatch_kit import HEADERLESS, INVALID, TAKEN, WRONG_ORG, Bench, record, sent
+
+from relay.forward.answer import Failure
+
+NOBODY = [Failure.TIMEOUT, Failure.RESET, Failure.CONNECT, Failure.DNS, Failure.TLS]
+
+
+def test_a_batch_closes_at_its_records_and_at_its_age():
+    """Three of three go at once; two wait until the first of them is old enough."""
+    bench = Bench(batch_max_records=3, batch_max_age=0.25)
+    bench.add(1, 2, 3, 4, 5)
+    assert sent(bench.take()) == [1, 2, 3]
+    assert bench.take() is None
+    assert bench.dispatch.wakes_in_s() == pytest.approx(0.25)
+    bench.clock.advance(0.25)
+    assert sent(bench.take()) == [4, 5]
+
+
+def test_closing_does_not_wait_for_a_batch_to_fill():
+    """With a stop near, the open batch goes at once."""
+    bench = Bench(batch_max_age=60)
+    bench.add(1)
+    assert bench.take() is None
+    bench.dispatch.close()
+    assert sent(bench.take()) == [1]
+
+
+@pytest.mark.parametrize("failure", NOBODY)
+def test_without_an_answer_everything_waits_and_longer_each_time(failure: Failure):
+    """Full jitter with its ceilings 0.1, 0.2, 0.4 … up to retry_max_delay, then again from 0.1."""
+    bench = Bench(retry_max_delay=1)
+    bench.add(1)
+    for ceiling_s in (0.1, 0.2, 0.4, 0.8, 1.0, 1.0):
+        bench.fails(bench.next(), failure)
+        assert bench.take() is None
+        assert bench.dispatch.wakes_in_s() == pytest.approx(ceiling_s)
+    bench.took(bench.next())
+    bench.add(2)
+    bench.fails(bench.next(), failure)
+    assert bench.dispatch.wakes_in_s() == pytest.approx(0.1)
+    assert bench.delivered == [1]
+
+
+@pytest.mark.parametrize("status", [207, 400, 404, 429, 500, 503])
+def test_retry_after_holds_everything_whatever_the_status(status: int):
+    """Nothing is sent before it, neither what was answered nor what waited."""
+    bench = Bench(batch_max_records=1)
+    bench.add(1, 2)
+    document = {"responses": [TAKEN]} if status == 207 else None
+    bench.status(bench.next(), status, document=document, retry_after_s=30.0)
+    bench.clock.advance(29.9)
+    assert bench.take() is None
+    bench.clock.advance(0.1)
+    assert bench.take() is not None
+
+
+def test_not_before_holds_everything():
+    """A time of the settings is waited for, by the wall clock."""
+    bench = Bench(not_before="2023-11-14T22:13:30Z")
+    bench.add(1)
+    assert bench.take() is None
+    assert bench.dispatch.wakes_in_s() == pytest.approx(10.0)
+    bench.clock.advance(10)
+    assert sent(bench.take()) == [1]
+
+
+def test_items_that_are_not_there_yet_are_put_off_alone():
+    """Of one answer: the taken settle, the 503, 500 and unanswered ones come again, apart."""
+    bench = Bench()
+    bench.add(1, 2, 3, 4, 5)
+    bench.items(bench.next(), TAKEN, {"status": 503}, {"statusCode": 500}, {}, TAKEN)
+    assert bench.delivered == [1, 5]
+    assert sorted(sent(bench.next()) + sent(bench.next()) + sent(bench.next())) == [2, 3, 4]
+
+
+def test_500_counts_as_a_refusal_after_five_attempts():
+    """An event that draws 500 is tried five times, then isolated, and blamed when others pass."""
+    bench = Bench(batch_max_records=1)
+    bench.add(1)
+    for _ in range(5):
+        bench.status(bench.next(), 500)
+    assert bench.dispatch.line.suspects == 1
+    bench.add(2)
+    bench.took(bench.next())
+    request = bench.next()
+    assert sent(request) == [1]
+    bench.status(request, 500)
+    assert bench.refused == [1]
+
+
+def test_a_refused_event_is_blamed_after_another_was_taken_and_it_was_refused_again():
+    """One success after the first refusal, and a second refusal: not sooner."""
+    bench = Bench(batch_max_records=1)
+    bench.add(1)
+    bench.items(bench.next(), INVALID)
+    bench.items(bench.next(), INVALID)
+    bench.items(bench.next(), INVALID)
+    assert bench.refused == []
+    bench.add(2)
+    bench.took(bench.next())
+    bench.items(bench.next(), INVALID)
+    assert bench.refused == [1]
+
+
+def test_a_success_that_was_sent_before_the_refusal_proves_nothing():
+    """The answer came later, but the inlet may have read that request before."""
+    bench = Bench(batch_max_records=1)
+    bench.add(1, 2)
+    first, second = bench.next(), bench.next()
+    bench.items(second, INVALID)
+    bench.took(first)
+    bench.items(bench.next(), INVALID)
+    assert bench.refused == []
+
+
+def test_a_later_item_of_the_same_answer_is_a_witness():
+    """The refused item gets its second try at once and is blamed; the last item is not."""
+    bench = Bench()
+    bench.add(1, 2, 3)
+    bench.items(bench.next(), INVALID, TAKEN, INVALID)
+    request = bench.next()
+    assert sent(request) == [1]
+    bench.items(request, INVALID)
+    assert bench.refused == [1]
+    bench.items(bench.next(), INVALID)
+    assert bench.refused == [1]
+    assert bench.dispatch.line.suspects == 1
+
+
+@pytest.mark.parametrize("status", [400, 413])
+def test_a_refused_batch_is_halved_until_the_culprit_is_alone(status: int):
+    """Eight events of which one is refused: it alone is blamed, wherever it stands."""
+    for culprit in range(8):
+        bench = Bench()
+        bench.add(*range(8))
+        while len(bench.delivered) + len(bench.refused) < 8:
+            request = bench.next()
+            if culprit in sent(request):
+                bench.status(request, status)
+            else:
+                bench.took(request)
+        assert bench.refused == [culprit]
+        assert sorted(bench.delivered) == [number for number in range(8) if number != culprit]
+
+
+def test_twenty_suspects_without_a_success_pause():
+    """The twentieth refused event in a row pauses the route; none is blamed."""
+    bench = Bench(batch_max_records=1)
+    bench.add(*range(25))
+    for _ in range(19):
+        bench.items(bench.next(), INVALID)
+    assert bench.dispatch.pause is None
+    bench.items(bench.next(), INVALID)
+    assert bench.dispatch.pause is not None
+    assert bench.dispatch.pause.reason == "suspects"
+    assert bench.refused == []
+
+
+def test_a_success_in_between_begins_the_count_anew():
+    """Nineteen suspects, a success, nineteen more: no pause."""
+    bench = Bench(batch_max_records=1, probe_interval=1000)
+    for start in (0, 100):
+        bench.add(*range(start, start + 20))
+        for number in range(start, start + 20):
+            request = bench.next()
+            while sent(request) != [number]:
+                bench.items(request, INVALID)
+                request = bench.next()
+            if number == start + 19:
+                bench.took(request)
+            else:
+                bench.items(request, INVALID)
+    assert bench.dispatch.pause is None
+
+
+def test_every_part_of_a_split_batch_refused_pauses():
+    """Four events refused together and each alone: the route pauses, none is blamed."""
+    bench = Bench()
+    bench.add(1, 2, 3, 4)
+    while bench.dispatch.pause is None:
+        bench.status(bench.next(), 400)
+    assert bench.dispatch.pause.reason == "split_batch"
+    assert bench.refused == []
+
+
+@pytest.mark.parametrize(
+    ("status", "document", "why"),
+    [
+        (400, WRONG_ORG, "set_up"),
+        (400, {"message": "the flow is disabled"}, "set_up"),
+        (401, None, "credentials"),
+        (403, None, "credentials"),
+        (404, None, "unknown_inlet"),
+        (410, None, "unknown_inlet"),
+        (301, None, "set_up"),
+    ],
+)
+def test_what_names_the_set_up_pauses_at_once(status, document, why):
+    """One such answer is enough; the events wait, and nothing is split."""
+    bench = Bench(mode="batch")
+    bench.add(1, 2, 3)
+    bench.status(bench.next(), status, document=document)
+    assert bench.dispatch.pause is not None
+    assert bench.dispatch.pause.reason == why
+    assert bench.dispatch.held == 3
+    assert bench.take() is None
+
+
+def test_five_unreadable_answers_in_a_row_pause():
+    """Something that answers 200 without an inlet's words is not an inlet."""
+    bench = Bench(mode="batch")
+    bench.add(1)
+    for _ in range(4):
+        bench.status(bench.next(), 200, document="<html>")
+    assert bench.dispatch.pause is None
+    bench.status(bench.next(), 200, document=None)
+    assert bench.dispatch.pause is not None
+    assert bench.dispatch.pause.reason == "unreadable_answers"
+
+
+def test_while_paused_one_event_is_tried_at_each_interval():
+    """One record, one at a time, every probe_interval, another each time; success ends it."""
+    bench = Bench(mode="batch", probe_interval=2)
+    bench.add(1, 2, 3)
+    bench.items(bench.next(), *[WRONG_ORG] * 3)
+    probes = []
+    for _ in range(3):
+        assert bench.take() is None
+        assert bench.dispatch.wakes_in_s() == pytest.approx(2.0)
+        bench.clock.advance(2)
+        probe = bench.take()
+        assert bench.take() is None
+        assert bench.dispatch.wakes_in_s() is None
+        probes += sent(probe)
+        bench.items(probe, WRONG_ORG)
+    assert sorted(probes) == [1, 2, 3]
+    bench.took(bench.next())
+    assert bench.dispatch.pause is None
+    while bench.dispatch.held:
+        bench.took(bench.next())
+    assert sorted(bench.delivered) == [1, 2, 3]
+
+
+def test_a_success_from_before_the_pause_does_not_end_it():
+    """An answer that was on its way when the pause began proves nothing."""
+    bench = Bench(mode="batch", batch_max_records=1)
+    bench.add(1, 2)
+    first, second = bench.next(), bench.next()
+    bench.items(second, WRONG_ORG)
+    bench.took(first)
+    assert bench.dispatch.pause is not None
+
+
+def test_an_event_that_always_draws_a_set_up_message_does_not_stop_the_others():
+    """Its text names the schema, but others pass: after three proofs it is blamed, alone."""
+    bench = Bench(mode="batch", batch_max_records=4)
+    bench.add(*range(40))
+    steps = 0
+    while len(bench.delivered) + len(bench.refused) < 40:
+        steps += 1
+        assert steps < 200
+        request = bench.next()
+        if 5 in sent(request):
+            bench.status(request, 400, document={"message": "unknown xdm format"})
+        else:
+            bench.took(request)
+    assert bench.refused == [5]
+
+
+def test_auto_falls_back_to_single_events():
+    """Batches refused for the header are cut into single events; the mode is to be remembered."""
+    bench = Bench(batch_max_records=3)
+    bench.add(1, 2, 3, 4)
+    request = bench.next()
+    assert request.as_batch
+    assert bench.dispatch.mode.name == "probing"
+    bench.items(request, *[HEADERLESS] * 3)
+    singles = [bench.next()]
+    assert not singles[0].as_batch
+    assert not bench.dispatch.is_mode_new
+    bench.took(singles[0])
+    assert bench.dispatch.is_mode_new
+    assert bench.dispatch.mode.name == "single"
+    while bench.dispatch.held:
+        request = bench.next()
+        assert len(sent(request)) == 1
+        bench.took(request)
+    assert sorted(bench.delivered) == [1, 2, 3, 4]
+    assert bench.dispatch.pause is None
+
+
+def test_auto_pauses_only_when_single_events_are_refused_too():
+    """Then the probes try both ways in turn, and the one that is taken is kept."""
+    bench = Bench()
+    bench.add(1, 2, 3)
+    ways = []
+    for _ in range(5):
+        request = bench.next()
+        ways.append(request.as_batch)
+        if request.as_batch:
+            bench.items(request, *[HEADERLESS] * len(sent(request)))
+        else:
+            bench.status(request, 400, document=HEADERLESS)
+    assert ways == [True, False, True, False, True]
+    assert bench.dispatch.pause is not None
+    assert bench.dispatch.pause.reason == "envelope_header"
+    assert bench.refused == []
+
+
+def test_batches_that_work_are_not_given_up_for_one_event():
+    """When others of the batch are taken, a missing header is that event's own fault."""
+    bench = Bench()
+    bench.add(1, 2, 3)
+    bench.items(bench.next(), TAKEN, HEADERLESS, TAKEN)
+    assert bench.dispatch.mode.name == "batch"
+    assert bench.dispatch.pause is None
+
+
+def test_strict_sends_one_at_a_time_and_again_first():
+    """In strict order nothing overtakes what failed, whatever the failure."""
+    bench = Bench(ordering="strict", batch_max_records=2)
+    bench.add(1, 2, 3, 4)
+    request = bench.next()
+    assert bench.take() is None
+    bench.items(request, TAKEN, {"status": 503})
+    request = bench.next()
+    assert sent(request) == [2]
+    bench.fails(request, Failure.RESET)
+    request = bench.next()
+    assert sent(request) == [2]
+    bench.status(request, 500)
+    request = bench.next()
+    assert sent(request) == [2]
+    bench.took(request)
+    assert sent(bench.next()) == [3, 4]
+
+
+def test_strict_lets_one_event_pass_a_refused_one():
+    """Refused three times for itself, it lets one other pass, and is tried again right after."""
+    bench = Bench(ordering="strict", mode="single")
+    bench.add(1, 2, 3)
+    for _ in range(4):
+        request = bench.next()
+        assert sent(request) == [1]
+        bench.status(request, 400, document=INVALID)
+    request = bench.next()
+    assert sent(request) == [2]
+    bench.took(request)
+    request = bench.next()
+    assert sent(request) == [1]
+    bench.status(request, 400, document=INVALID)
+    assert bench.refused == [1]
+    assert sent(bench.next()) == [3]
+
+
+def test_strict_pauses_when_the_witness_is_refused_too():
+    """Two refused events in a row: the inlet is doubted, and no third one passes."""
+    bench = Bench(ordering="strict", mode="single")
+    bench.add(1, 2, 3)
+    while bench.dispatch.pause is None:
+        request = bench.next()
+        assert sent(request) in ([1], [2])
+        bench.status(request, 400, document=INVALID)
+    probes = []
+    for _ in range(4):
+        request = bench.next()
+        probes += sent(request)
+        bench.status(request, 400, document=INVALID)
+    assert set(probes) == {1, 2}
+    assert bench.refused == []
+
+
+@pytest.mark.parametrize("status", [401, 404, 307])
+def test_strict_waits_out_a_wrong_set_up_with_the_same_event(status: int):
+    """What no event can be to blame for never lets another one pass."""
+    bench = Bench(ordering="strict", mode="single")
+    bench.add(1, 2)
+    for _ in range(10):
+        request = bench.next()
+        assert sent(request) == [1]
+        bench.status(request, status)
+    bench.took(bench.next())
+    assert sent(bench.next()) == [2]
+
+
+def test_what_chokes_the_inlet_is_isolated():
+    """A batch that gets no answer five times while others pass is cut in halves."""
+    bench = Bench(batch_max_records=4)
+    bench.add(*range(8))
+    for _ in range(5):
+        request = bench.next()
+        if 0 not in sent(request):
+            bench.took(request)
+            request = bench.next()
+        assert sent(request) == [0, 1, 2, 3]
+        bench.fails(request, Failure.RESET)
+        bench.add(*range(100 + len(bench.delivered), 104 + len(bench.delivered)))
+    assert sent(bench.next()) == [0, 1]
+    assert sent(bench.next()) == [2, 3]
+    assert bench.refused == []
+
+
+def test_what_is_too_old_is_taken_out_wherever_it_waits():
+    """Ready, put off, suspect or in the open batch: old records go, replayed ones stay."""
+    bench = Bench(batch_max_records=1)
+    bench.add(1, 2)
+    bench.items(bench.next(), INVALID)
+    bench.items(bench.next(), {"status": 503})
+    bench.add(3)
+    bench.dispatch.add(record(4, received_at_s=2e9))
+    bench.dispatch.add(record(5, attempt=2))
+    expired = bench.dispatch.line.expire(received_before_s=1.8e9)
+    assert sorted(each.entry.position for each in expired) == [1, 2, 3]
+    assert bench.dispatch.held == 2
+
+
+def test_an_abandoned_request_is_held_again():
+    """A request that was cut off leaves its records at the front."""
+    bench = Bench(batch_max_records=2)
+    bench.add(1, 2, 3, 4)
+    request = bench.next()
+    bench.dispatch.abandoned(request)
+    assert bench.dispatch.limit.in_flight == 0
+    assert sent(bench.next()) == [1, 2]
