@@ -15,12 +15,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from urllib.parse import quote
 
-import orjson
 from starlette.responses import Response
 from starlette.routing import BaseRoute
 
 from relay.emulator.gateway import Call, routes
-from relay.emulator.json_answer import JSON, json_answer
+from relay.emulator.json_answer import JSON, encoded, json_answer
 from relay.emulator.problems import Service, not_found
 from relay.emulator.runs import Runs
 from relay.emulator.store import Item, Store
@@ -120,7 +119,7 @@ def _kept(call: Call, kind: str, id_: str) -> list[Item]:
 
 
 def _lines(items: list[Item]) -> bytes:
-    return b"".join(orjson.dumps(item, default=str) + b"\n" for item in items)
+    return b"".join(encoded(item) + b"\n" for item in items)
 
 
 def _dashed(id_: str) -> str:

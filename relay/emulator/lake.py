@@ -26,10 +26,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import orjson
-
 from relay.emulator.compose import composed
 from relay.emulator.inlets import Arrival, Validator, Violations
+from relay.emulator.json_answer import encoded
 from relay.emulator.references import (
     dataset_of,
     mapping_at,
@@ -148,7 +147,7 @@ class Lake:
         xaction_id: str,
     ) -> None:
         window = self.windows.at(sandbox, flow["id"], arrival.received_ms)
-        size = len(orjson.dumps(message, default=str))
+        size = len(encoded(message))
         window["received"] += 1
         window["inputBytes"] += size
         window["lastMs"] = max(window["lastMs"], arrival.received_ms)
@@ -210,17 +209,16 @@ def _treated(plan: Plan, message: Mapping[str, Any]) -> Treated:
     if plan.problem or plan.schema is None:
         return {}, [_mapper_error(plan.problem)], 0
     entity = _entity(message)
-    warnings = 0
-    if entity is not None:
-        record = entity
-    elif plan.mapping is None:
+    if entity is None and plan.mapping is None:
         return {}, [{"message": "Payload body is missing xdmEntity"}], 0
-    else:
-        mapped = plan.mapping.apply(message)
-        record, warnings = mapped.record, len(mapped.warnings)
+    record, warnings = entity or {}, 0
     try:
+        if entity is None and plan.mapping is not None:
+            mapped = plan.mapping.apply(message)
+            record, warnings = mapped.record, len(mapped.warnings)
         violations = plan.schema.check(record)
-    except (ValueError, TypeError) as error:
+    except (ValueError, TypeError, OverflowError, RecursionError) as error:
+        # Numbers and nesting beyond what the checker takes; Adobe would not take them either.
         return {}, [_mapper_error(f"the record cannot be checked: {type(error).__name__}")], 0
     errors = [
         _violation(violation)
@@ -309,7 +307,7 @@ def _failed_line(
         body = message["body"]
     group = "_mapper" if errors[0].get("keyword") == "mapping" else "_streamingValidation"
     parts = {"body": body, "header": header, "_errors": {group: list(errors)}}
-    return {name: orjson.dumps(part, default=str).decode() for name, part in parts.items()}
+    return {name: encoded(part).decode() for name, part in parts.items()}
 
 
 def _keep(sandbox: Sandbox, kind: str, id_: str, item: Item, limit: int) -> None:

@@ -26,16 +26,16 @@ Assumed:
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import orjson
-
 from relay.emulator.ids import new_uuid
 from relay.emulator.inlets import Inlets
+from relay.emulator.json_answer import encoded
 from relay.emulator.settings import EmulatorSettings
 from relay.errors import ConfigError
 
@@ -155,7 +155,7 @@ class Store:
             "version": _VERSION,
             "orgs": {id_: _org_out(o) for id_, o in self._orgs.items()},
         }
-        _write(path, orjson.dumps(document))
+        _write(path, encoded(document))
 
     def save_soon(self) -> None:
         """Write the state file unless that was done within the last second."""
@@ -197,12 +197,12 @@ def _org_out(org: Organisation) -> Item:
 def _read(path: Path) -> dict[str, Organisation]:
     hint = "give another file, or move this one away to start with an empty Adobe"
     try:
-        document = orjson.loads(path.read_bytes())
+        document = json.loads(path.read_bytes())
         version = document["version"]
         orgs = {id_: _org_in(id_, item) for id_, item in document["orgs"].items()}
     except OSError as error:
         raise ConfigError(f"{path} cannot be read: {error.strerror}", hint=hint) from None
-    except (orjson.JSONDecodeError, KeyError, TypeError, AttributeError):
+    except (ValueError, KeyError, TypeError, AttributeError):
         raise ConfigError(f"{path} is not an emulator's state file", hint=hint) from None
     if version != _VERSION:
         raise ConfigError(f"{path} has version {version}, expected {_VERSION}", hint=hint)
