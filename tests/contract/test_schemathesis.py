@@ -14,7 +14,11 @@ import pytest
 from control_kit import XED, control, dataset_of, fixture_of
 from hypothesis import HealthCheck, Phase, given, settings
 
+from relay.emulator import EmulatorSettings
+from relay.emulator.control import control_routes
 from relay.emulator.describe import Operation, description, operations
+from relay.emulator.inlets import Inlets
+from relay.emulator.store import Store
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")  # what its own dependencies say of each other
@@ -162,11 +166,12 @@ def _body(case: Any) -> dict[str, Any]:
     return {"content": body if isinstance(body, bytes) else json.dumps(body, default=str)}
 
 
-def test_the_description_names_every_path(world):
+def test_the_description_names_every_path():
     """The description leaves out no path that the control plane serves, and names no other."""
+    how = EmulatorSettings()
     served = {
         route.path.replace(":path}", "}")
-        for route in world.app._others.routes
+        for route in control_routes(Store(how, Inlets(how)), how)
         if route.path.startswith("/data/") and not route.path.endswith("/")
     } - {"/data/{path}"}
     named = {operation.path for operation in operations() if operation.path.startswith("/data/")}
