@@ -16,7 +16,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from relay.mapping.arguments import text
+from relay.mapping.arguments import bounded, text
 from relay.mapping.function import Example, Function, function
 
 _FAMILY = "Analytics"
@@ -45,7 +45,9 @@ def _event(listed: str, name: str, separator: str) -> tuple[str, str | None] | N
 def _products(value: Any) -> list[list[str]] | None:
     if value is None:
         return None
-    return [product.split(";") for product in text(value, "a products string").split(",")]
+    products = text(value, "a products string")
+    bounded(products.count(",") + products.count(";"))
+    return [product.split(";") for product in products.split(",")]
 
 
 def _column(value: Any, column: int) -> list[str | None] | None:

@@ -17,6 +17,7 @@ from typing import Any
 from relay.errors import ExpressionSyntaxError
 from relay.mapping.arguments import bounded, items, key, members, spread, text
 from relay.mapping.function import Context, Example, Function, FunctionFailed, alias, function
+from relay.mapping.limits import MAX_PATH_CHARS
 from relay.mapping.paths import EACH, Path, parse_path
 from relay.mapping.values import Range, java_type
 
@@ -104,6 +105,7 @@ def _delimited(value: Any, between: Any, after: Any) -> dict[str, str]:
     value_delimiter = ":" if between is None else text(between, "a value delimiter") or ":"
     field_delimiter = "," if after is None else text(after, "a field delimiter") or ","
     made: dict[str, str] = {}
+    bounded(text(value).count(field_delimiter))
     for piece in text(value).split(field_delimiter):
         name, found, held = piece.partition(value_delimiter)
         if found:
@@ -146,8 +148,11 @@ def contains_key(context: Context, path: Any) -> bool | None:
     """Look a path up in the record."""
     if path is None:
         return None
+    written = text(path, "a path as text")
+    if len(written) > MAX_PATH_CHARS:
+        raise FunctionFailed(f"expected a path of at most {MAX_PATH_CHARS} characters")
     try:
-        segments = parse_path(text(path, "a path as text"))
+        segments = parse_path(written)
     except ExpressionSyntaxError as error:
         raise FunctionFailed(f"expected a path as text: {error.message}") from None
     return _is_there(context.record, segments)

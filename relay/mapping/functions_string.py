@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from relay.mapping.arguments import joined, spread, text, whole
+from relay.mapping.arguments import bounded, joined, spread, text, whole
 from relay.mapping.function import Example, Function, FunctionFailed, Method, alias, function
 from relay.mapping.java_regex import java_regex
 from relay.mapping.java_text import joined as together
@@ -182,8 +182,9 @@ def split(value: Any, separator: Any) -> list[str] | None:
     whole_text = text(value)
     if not marks:
         return [whole_text] if whole_text else []
-    table = dict.fromkeys(map(ord, marks), marks[0])
-    return [piece for piece in whole_text.translate(table).split(marks[0]) if piece]
+    alike = whole_text.translate(dict.fromkeys(map(ord, marks), marks[0]))
+    bounded(alike.count(marks[0]))
+    return [piece for piece in alike.split(marks[0]) if piece]
 
 
 @function(

@@ -25,7 +25,7 @@ _FAMILY = "URL"
 # Generic syntax of RFC 2396 as java.net.URI reads it: any character but the excluded ones.
 _OTHER = r"[^\x00-\x20\x7f<>\"{}|\\^`#]"
 _URL = re.compile(
-    r"(?P<scheme>[A-Za-z][A-Za-z0-9+.-]*):"
+    r"(?:(?P<scheme>[A-Za-z][A-Za-z0-9+.-]*):)?"
     rf"(?://(?P<authority>(?:(?![/?]){_OTHER})*))?"
     rf"(?P<path>(?:(?!\?){_OTHER})*)"
     rf"(?:\?(?P<query>{_OTHER}*))?"
@@ -65,8 +65,10 @@ def _parts(value: Any) -> dict[str, str] | None:
     if found is None or _BAD_ESCAPE.search(url):
         return None
     parts = {name: part for name, part in found.groupdict().items() if part is not None}
-    authority = _AUTHORITY.fullmatch(parts.pop("authority", ""))
-    if authority is None:
+    if "scheme" in parts and "authority" not in parts and not parts["path"].startswith("/"):
+        return {"scheme": parts["scheme"]}  # Opaque, as mailto: is; it has no parts.
+    authority = _AUTHORITY.fullmatch(parts.get("authority", ""))
+    if authority is None or (not parts.pop("authority", "-") and not parts["path"]):
         return None
     named = {name: part for name, part in authority.groupdict().items() if part}
     return {**parts, **named}
@@ -130,7 +132,8 @@ def get_url_path(url: Any, is_full: Any = True) -> str | None:
     parts = _parts(url)
     if parts is None:
         return None
-    return parts["path"] if to_boolean(is_full) else parts["path"].rpartition("/")[2]
+    path = parts.get("path")
+    return path if path is None or to_boolean(is_full) else path.rpartition("/")[2]
 
 
 @function(

@@ -31,6 +31,7 @@ from relay.mapping.limits import (
     LimitPassed,
 )
 
+_LITERAL = re.compile(r"(?:[^\\^$.|?*+()\[{]|\\[^\w\s])+", re.ASCII)
 _QUOTATION = re.compile(r"\\Q(.*?)(?:\\E|\Z)|\\.", re.DOTALL)
 _REFERENCE = re.compile(r"\\(.)|\$(?:(\d+)|\{([a-zA-Z][a-zA-Z0-9]*)\})|([\\$])", re.DOTALL)
 
@@ -46,8 +47,9 @@ def java_regex(pattern: str) -> JavaRegex:
     if len(pattern) > MAX_REGEX_CHARS:
         raise FunctionFailed(f"the regular expression is longer than {MAX_REGEX_CHARS} characters")
     translated = Translator(_QUOTATION.sub(_unquoted, pattern)).translate()
+    literal = re.sub(r"\\(\W)", r"\1", pattern) if _LITERAL.fullmatch(pattern) else None
     try:
-        return JavaRegex(regex.compile(translated, regex.VERSION0))
+        return JavaRegex(regex.compile(translated, regex.VERSION0), literal)
     except (regex.error, RecursionError, OverflowError):
         raise FunctionFailed(
             "the regular expression cannot be run here: simplify it, or use another function"
@@ -77,6 +79,8 @@ class JavaRegex:
     """
 
     _compiled: Any
+    # What the pattern takes, when that is one text: splitting by it needs no search.
+    _literal: str | None
 
     def matches(self, text: str) -> bool:
         """Say whether all of *text* fits, as ``String.matches``."""
@@ -100,6 +104,18 @@ class JavaRegex:
         Empty pieces at the end are left out unless *keeps_trailing*; text without a match is
         given whole.
         """
+        pieces = self._pieces(text)
+        if len(pieces) == 1:
+            return pieces
+        while not keeps_trailing and pieces and not pieces[-1]:
+            pieces.pop()
+        return pieces
+
+    def _pieces(self, text: str) -> list[str]:
+        if self._literal is not None:
+            if text.count(self._literal) >= MAX_ITEMS:
+                raise _too_many()
+            return text.split(self._literal)
         pieces: list[str] = []
         start = 0
         for found in self._all(text):
@@ -107,12 +123,7 @@ class JavaRegex:
                 continue
             pieces.append(text[start : found.start()])
             start = found.end()
-        if not pieces and not start:
-            return [text]
-        pieces.append(text[start:])
-        while not keeps_trailing and pieces and not pieces[-1]:
-            pieces.pop()
-        return pieces
+        return [*pieces, text[start:]]
 
     def replace(self, text: str, replacement: str, *, count: int | None = None) -> str:
         """
@@ -157,7 +168,7 @@ class JavaRegex:
                 return
             yield found
             start = max(found.end(), found.start() + 1)
-        raise LimitPassed(f"a regular expression matches more than {MAX_ITEMS} times")
+        raise _too_many()
 
     def _parts(self, replacement: str) -> list[str | tuple[int]]:
         """Take a replacement apart: text, and the numbers of groups."""
@@ -181,6 +192,10 @@ class JavaRegex:
                 raise FunctionFailed("the replacement refers to a group that is not there")
             parts += (group,), (digits or "")[used:]
         return [part for part in (*parts, replacement[start:]) if part != ""]
+
+
+def _too_many() -> LimitPassed:
+    return LimitPassed(f"a regular expression matches more than {MAX_ITEMS} times")
 
 
 def _too_slow() -> LimitPassed:

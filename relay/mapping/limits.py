@@ -50,6 +50,9 @@ REGEX_TIMEOUT_S: Final = 0.1
 MAX_REGEX_CHARS: Final = 4_096
 """Characters of a regular expression: as many as a row of Data Prep may have in all."""
 
+MAX_PATH_CHARS: Final = 4_096
+"""Characters of a path that a function is given as text."""
+
 MAX_DATE_CHARS: Final = 256
 """Characters of a date pattern, and of a text that is read by one."""
 
