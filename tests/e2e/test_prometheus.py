@@ -1,0 +1,96 @@
+"""A real Prometheus scrapes the relay, and promtool finds nothing to say about what it serves."""
+
+from __future__ import annotations
+
+import subprocess
+import time
+from pathlib import Path
+
+import httpx
+import pytest
+from debian import need
+from stack import Stack, free_port
+
+pytestmark = [pytest.mark.sockets, pytest.mark.timeout(420)]
+
+DEPLOY = Path(__file__).parent.parent.parent / "deploy"
+
+
+@pytest.fixture
+def running(tmp_path):
+    """A relay that is ready; its inlet is away, which no scrape may mind."""
+    stack = Stack(tmp_path)
+    stack.start_relay()
+    yield stack
+    stack.stop()
+
+
+def promtool(*words: str, given: bytes = b"") -> subprocess.CompletedProcess[bytes]:
+    """Run promtool with *given* on its standard input."""
+    tool = need("promtool", "prometheus")
+    return subprocess.run(
+        [tool, *words], input=given, capture_output=True, timeout=60, check=False
+    )
+
+
+def test_promtool_accepts_the_metrics(running):
+    """`promtool check metrics` passes on what /metrics serves, lint included."""
+    text = httpx.get(f"http://127.0.0.1:{running.admin}/metrics").content
+    done = promtool("check", "metrics", given=text)
+    assert done.returncode == 0, done.stdout.decode() + done.stderr.decode()
+
+
+def test_promtool_accepts_what_is_deployed():
+    """The configuration and the rules in deploy/ are valid."""
+    for words in (("config", "prometheus.yml"), ("rules", "prometheus-rules.yml")):
+        done = promtool("check", words[0], str(DEPLOY / words[1]))
+        assert done.returncode == 0, done.stdout.decode() + done.stderr.decode()
+
+
+def test_prometheus_scrapes_it(running, tmp_path):
+    """A Prometheus of the distribution finds the target up and knows the relay's metrics."""
+    program, port = need("prometheus", "prometheus"), free_port()
+    config = tmp_path / "prometheus.yml"
+    config.write_text(
+        f"""
+global: {{scrape_interval: 500ms}}
+rule_files: ["{DEPLOY / "prometheus-rules.yml"}"]
+scrape_configs:
+  - job_name: relay
+    static_configs: [{{targets: ["127.0.0.1:{running.admin}"]}}]
+"""
+    )
+    with (tmp_path / "prometheus.log").open("wb") as log:
+        child = subprocess.Popen(
+            [
+                program,
+                f"--config.file={config}",
+                f"--storage.tsdb.path={tmp_path / 'tsdb'}",
+                f"--web.listen-address=127.0.0.1:{port}",
+            ],
+            stdout=log,
+            stderr=log,
+        )
+    try:
+        assert until_value(port, 'up{job="relay"}') == "1"
+        assert until_value(port, "relay_spool_accepting") == "1"
+        assert until_value(port, "relay_build_info") == "1"
+    finally:
+        child.terminate()
+        child.wait(30)
+
+
+def until_value(port: int, query: str) -> str:
+    """Ask Prometheus for *query* until it has a value."""
+    deadline_s = time.monotonic() + 30
+    while time.monotonic() < deadline_s:
+        try:
+            answer = httpx.get(
+                f"http://127.0.0.1:{port}/api/v1/query", params={"query": query}, timeout=5
+            )
+            if found := answer.json()["data"]["result"]:
+                return str(found[0]["value"][1])
+        except (httpx.HTTPError, ValueError, KeyError):
+            pass
+        time.sleep(0.2)
+    raise AssertionError(f"{query} has no value")
