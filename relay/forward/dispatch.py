@@ -288,8 +288,11 @@ class Dispatch:
         if is_cut and self.suspects.took_since(piece.put_off):
             # Others pass and this does not: perhaps the inlet chokes on one of its records.
             self.line.front(*piece.halves())
-        else:
+        elif self._is_strict or piece.attempts == 1:
             self.line.front(piece)
+        else:
+            # It may be the one that the inlet chokes on, so the next attempt is another's.
+            self.line.back(piece)
 
     def _error(self, piece: Piece, ruling: Ruling, decided: Decided) -> None:
         piece.failures += 1

@@ -64,6 +64,11 @@ class Line:
             self._records += len(piece)
             self._ready.appendleft(piece)
 
+    def back(self, piece: Piece) -> None:
+        """Put *piece* behind everything that is ready, so that it holds up nobody."""
+        self._records += len(piece)
+        self._ready.append(piece)
+
     def later(self, piece: Piece, *, due_s: float) -> None:
         """Put *piece* off until *due_s*."""
         self._records += len(piece)
