@@ -33,24 +33,38 @@ class Catalog:
             json=body,
         )
         # The answer is a list of one reference: ["@/dataSets/<id>"].
-        return str(answer.body[0]).rsplit("/", 1)[1]
+        return str(answer.at(0)).rsplit("/", 1)[-1]
 
     async def dataset(self, id_: str) -> Item:
         """Read one data set."""
         answer = await self._http.call("GET", f"{_ROOT}/dataSets/{id_}", doing="read the dataset")
-        found: Item = {"id": id_, **answer.body[id_]}
-        return found
+        return {"id": id_, **answer.object(id_)}
 
     async def datasets(self, *, name: str = "") -> AsyncIterator[Item]:
         """Iterate over the data sets, of *name* if given; each with its id."""
         async for item in self._pages("dataSets", {"name": name} if name else {}):
             yield item
 
-    async def batches(self, dataset_id: str, *, status: str = "") -> AsyncIterator[Item]:
-        """Iterate over the batches of a data set, newest first, of *status* if given."""
+    async def batches(
+        self, dataset_id: str, *, status: str = "", since_s: float = 0.0
+    ) -> AsyncIterator[Item]:
+        """
+        Iterate over the batches of a data set, newest first.
+
+        Only those of *status* if given, made after *since_s* (wall-clock seconds UTC) if given.
+        """
         query = {"dataSet": dataset_id, "orderBy": "desc:created"}
-        async for item in self._pages("batches", query | ({"status": status} if status else {})):
+        if status:
+            query["status"] = status
+        if since_s:
+            query["createdAfter"] = str(int(since_s * 1000))
+        async for item in self._pages("batches", query):
             yield item
+
+    async def batch(self, id_: str) -> Item:
+        """Read one batch."""
+        answer = await self._http.call("GET", f"{_ROOT}/batches/{id_}", doing="read the batch")
+        return {"id": id_, **answer.object(id_)}
 
     async def patch_dataset(self, id_: str, changes: Item) -> None:
         """Merge *changes* into a data set."""
@@ -71,8 +85,9 @@ class Catalog:
                 doing=f"list the {kind.lower()}",
                 params={**query, "limit": _PAGE, "start": start},
             )
-            for id_, item in answer.body.items():
-                yield {"id": id_, **item}
-            if len(answer.body) < _PAGE:
+            page = answer.object()
+            for id_ in page:
+                yield {"id": id_, **answer.object(id_)}
+            if len(page) < _PAGE:
                 return
             start += _PAGE

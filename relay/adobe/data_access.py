@@ -12,7 +12,7 @@ from typing import Any
 
 import orjson
 
-from relay.adobe.http import AdobeHttp
+from relay.adobe.http import AdobeHttp, Answer
 
 Item = dict[str, Any]
 _ROOT = "/data/foundation/export/batches"
@@ -29,7 +29,7 @@ class DataAccess:
         answer = await self._http.call(
             "GET", f"{_ROOT}/{batch_id}/failed", doing="list the failed batch's files"
         )
-        return [entry["name"] for entry in answer.body["data"] if entry["name"] != "_SUCCESS"]
+        return [name for name in _names(answer) if name != "_SUCCESS"]
 
     async def failed_records(self, batch_id: str, name: str) -> list[Item]:
         """Download one file of a failed batch: one record a line, each with its errors."""
@@ -39,9 +39,37 @@ class DataAccess:
             doing="download the failed records",
             params={"path": name},
         )
-        if isinstance(answer.body, dict):  # a file of one line is one JSON document
-            return [answer.body]
-        return list(_lines(str(answer.body or "")))
+        return _records(answer)
+
+    async def diagnostics(self, batch_id: str) -> list[str]:
+        """List the files of a batch's error diagnostics; the data set must ask for them."""
+        answer = await self._http.call(
+            "GET",
+            f"{_ROOT}/{batch_id}/meta",
+            doing="list the batch's diagnostics",
+            params={"path": "row_errors"},
+        )
+        return _names(answer)
+
+    async def diagnostic(self, batch_id: str, name: str) -> list[Item]:
+        """Download one file of diagnostics: one refused row a line."""
+        answer = await self._http.call(
+            "GET",
+            f"{_ROOT}/{batch_id}/meta",
+            doing="download the batch's diagnostics",
+            params={"path": name},
+        )
+        return _records(answer)
+
+
+def _names(answer: Answer) -> list[str]:
+    return [str(entry.get("name", "")) for entry in answer.items("data")]
+
+
+def _records(answer: Answer) -> list[Item]:
+    if isinstance(answer.body, dict):  # a file of one line is one JSON document
+        return [answer.body]
+    return list(_lines(str(answer.body or "")))
 
 
 def _lines(text: str) -> Iterator[Item]:

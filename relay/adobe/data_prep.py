@@ -28,7 +28,7 @@ class DataPrep:
         answer = await self._http.call(
             "POST", f"{_ROOT}/mappingSets", doing="create the mapping set", json=body
         )
-        return str(answer.body["id"]), int(answer.body["version"])
+        return str(answer.at("id")), int(answer.at("version"))
 
     async def get(self, id_: str, *, version: int | None = None) -> Item:
         """Read a mapping set, the latest or a given *version*."""
@@ -38,8 +38,7 @@ class DataPrep:
             doing="read the mapping set",
             params={} if version is None else {"version": version},
         )
-        found: Item = answer.body
-        return found
+        return answer.object()
 
     async def all(self) -> AsyncIterator[Item]:
         """Iterate over every mapping set."""
@@ -51,9 +50,10 @@ class DataPrep:
                 doing="list the mapping sets",
                 params={"limit": _PAGE, "start": start},
             )
-            for item in answer.body["data"]:
+            page = answer.items("data")
+            for item in page:
                 yield item
-            if len(answer.body["data"]) < _PAGE:
+            if len(page) < _PAGE:
                 return
             start += _PAGE
 
@@ -69,7 +69,7 @@ class DataPrep:
         answer = await self._http.call(
             "PUT", f"{_ROOT}/mappingSets/{id_}", doing="change the mapping set", json=body
         )
-        return int(answer.body["version"])
+        return int(answer.at("version"))
 
     async def delete(self, id_: str) -> None:
         """
@@ -89,9 +89,9 @@ class DataPrep:
             f"{_ROOT}/mappingSets/validate",
             doing="validate the mapping set",
             json=body,
+            may_repeat=True,
         )
-        rows: list[Item] = answer.body["validationResponse"]
-        return rows
+        return answer.items("validationResponse")
 
     async def preview(self, body: Item, event: Item) -> Item:
         """Ask Adobe to map one *event* with the mapping set in *body*."""
@@ -100,9 +100,9 @@ class DataPrep:
             f"{_ROOT}/mappingSets/preview",
             doing="preview the mapping",
             json={"data": event, "mappingSet": body},
+            may_repeat=True,
         )
-        found: Item = answer.body
-        return found
+        return answer.object()
 
     async def functions(self) -> list[Item]:
         """List the functions of the mapping language as Adobe knows them."""
@@ -112,9 +112,19 @@ class DataPrep:
         """List the operators of the mapping language as Adobe knows them."""
         return await self._language("operators")
 
+    async def is_expression(self, expression: str) -> bool:
+        """Ask Adobe whether *expression* is one of the mapping language."""
+        answer = await self._http.call(
+            "POST",
+            f"{_ROOT}/languages/el/validate",
+            doing="validate the expression",
+            json={"expression": expression},
+            may_repeat=True,
+        )
+        return answer.body is True
+
     async def _language(self, what: str) -> list[Item]:
         answer = await self._http.call(
             "GET", f"{_ROOT}/languages/el/{what}", doing=f"list the {what}"
         )
-        found: list[Item] = answer.body
-        return found
+        return answer.items()

@@ -64,15 +64,15 @@ class FlowService:
             params={"mode": "draft"} if draft else None,
             json=body,
         )
-        return Versioned(answer.body["id"], answer.body["etag"])
+        return Versioned(str(answer.at("id")), str(answer.at("etag")))
 
     async def get(self, kind: Kind, id_: str) -> Item:
         """Read one resource; Flow Service wraps even one in ``items``."""
         answer = await self._http.call(
             "GET", f"{_ROOT}/{kind}/{id_}", doing=f"read the {_NAMES[kind]}"
         )
-        items: list[Item] = answer.body["items"]
-        return items[0]
+        found: Item = answer.at("items", 0)
+        return found
 
     async def find(self, kind: Kind, *properties: str, limit: int = 100) -> AsyncIterator[Item]:
         """
@@ -88,9 +88,9 @@ class FlowService:
             answer = await self._http.call(
                 "GET", path, doing=f"list the {_NAMES[kind]}s", params=query
             )
-            for item in answer.body["items"]:
+            for item in answer.items("items"):
                 yield item
-            token = next_token(answer.body.get("_links"))
+            token = next_token(answer.object().get("_links"))
             if token is None:
                 path = None
             else:
@@ -107,8 +107,9 @@ class FlowService:
             json=list(operations),
             if_match=etag,
         )
-        body = answer.body["items"][0] if "items" in answer.body else answer.body
-        return Versioned(body["id"], body["etag"])
+        # The reference shows the list form for some kinds, the tutorials id and etag for all.
+        place = ("items", 0) if "items" in answer.object() else ()
+        return Versioned(str(answer.at(*place, "id")), str(answer.at(*place, "etag")))
 
     async def delete(self, kind: Kind, id_: str) -> None:
         """Delete one resource; what a flow uses is refused until the flow is gone."""
@@ -125,12 +126,16 @@ class FlowService:
             f"{_ROOT}/flows/{flow_id}/action",
             doing=f"{operation} the flow",
             params={"op": operation},
+            may_repeat=operation != "publish",
         )
-        return Versioned(answer.body["id"], answer.body["etag"])
+        return Versioned(str(answer.at("id")), str(answer.at("etag")))
 
-    def runs(self, flow_id: str) -> AsyncIterator[Item]:
-        """Iterate over the runs of one flow."""
-        return self.find("runs", f"flowId=={flow_id}")
+    def runs(self, flow_id: str, *, since_s: float = 0.0) -> AsyncIterator[Item]:
+        """Iterate over the runs of one flow, begun after *since_s* (wall-clock seconds UTC)."""
+        properties = [f"flowId=={flow_id}"]
+        if since_s:
+            properties.append(f"metrics.durationSummary.startedAtUTC>{int(since_s * 1000)}")
+        return self.find("runs", *properties)
 
 
 def next_token(links: Item | None) -> str | None:

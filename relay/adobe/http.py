@@ -4,7 +4,7 @@ One authenticated caller for every control API of Adobe: headers, retries, error
 Every call carries the tutorial's four headers. 429, 5xx and connection failures of calls that can
 be repeated are retried with full jitter or as ``Retry-After`` asks; a creation is repeated only
 when it was certainly not carried out (429, connection refused), because Flow Service has no
-idempotency key: whoever creates looks first.
+idempotency key: whoever creates looks first. A token that is refused is renewed once.
 """
 
 from __future__ import annotations
@@ -13,7 +13,8 @@ import asyncio
 import random
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from http import HTTPStatus
+from typing import Any, Protocol
 from urllib.parse import urlsplit
 
 import httpx
@@ -28,8 +29,19 @@ _ATTEMPTS = 5
 _TIMEOUT_S = 30.0
 
 Json = Any
-Token = Callable[[], Awaitable[str]]
-Observer = Callable[["Call"], None]
+Sleep = Callable[[float], Awaitable[None]]
+
+
+class Tokens(Protocol):
+    """Who gives tokens; `relay.adobe.auth.OAuth` does."""
+
+    async def token(self) -> str:
+        """Give a token that is valid now."""
+        ...
+
+    async def renew(self, stale: str) -> str:
+        """Give another one than *stale*, which was refused."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,22 +54,64 @@ class Tenancy:
 
 
 @dataclass(frozen=True, slots=True)
-class Call:
-    """One request as it would be written down: no token, no secret."""
-
-    method: str
-    url: str
-    headers: Mapping[str, str]
-    body: Json
-
-
-@dataclass(frozen=True, slots=True)
 class Answer:
-    """A 2xx answer: parsed JSON (or text, or ``None`` when empty) and its headers."""
+    """
+    A 2xx answer: parsed JSON (or text, or ``None`` when empty).
+
+    *doing* and *where* say what was asked, for errors.
+    """
 
     status: int
     body: Json
-    headers: httpx.Headers
+    doing: str
+    where: str
+
+    def at(self, *path: str | int) -> Json:
+        """
+        Give what stands at *path* in the body.
+
+        Raises:
+            AdobeError: nothing does: this is not the service that the documents describe.
+        """
+        value = self.body
+        for step in path:
+            try:
+                value = value[step]
+            except (KeyError, IndexError, TypeError):
+                raise self._unlike(path) from None
+        return value
+
+    def object(self, *path: str | int) -> dict[str, Json]:
+        """
+        Give the object at *path*.
+
+        Raises:
+            AdobeError: there is none.
+        """
+        value = self.at(*path)
+        if not isinstance(value, dict):
+            raise self._unlike(path)
+        return value
+
+    def items(self, *path: str | int) -> list[dict[str, Json]]:
+        """
+        Give the list of objects at *path*.
+
+        Raises:
+            AdobeError: there is none.
+        """
+        value = self.at(*path)
+        if not isinstance(value, list) or not all(isinstance(item, dict) for item in value):
+            raise self._unlike(path)
+        return value
+
+    def _unlike(self, path: tuple[str | int, ...]) -> AdobeError:
+        place = ".".join(map(str, path)) or "what was asked for"
+        return AdobeError(
+            f"Adobe answered {self.status} to {self.doing}, without {place} ({self.where})",
+            hint="is adobe.platform_url Adobe's gateway, and no proxy answers in its place?",
+            status=self.status,
+        )
 
 
 class AdobeHttp:
@@ -68,15 +122,15 @@ class AdobeHttp:
         client: httpx.AsyncClient,
         *,
         base_url: str,
-        token: Token,
+        tokens: Tokens,
         tenancy: Tenancy,
         clock: Clock,
         schedule: Schedule | None = None,
-        observe: Observer | None = None,
+        sleep: Sleep = asyncio.sleep,
     ) -> None:
         self._client = client
         self._base_url = base_url.rstrip("/")
-        self._token = token
+        self._tokens = tokens
         self._headers = {
             "x-api-key": tenancy.api_key,
             "x-gw-ims-org-id": tenancy.org_id,
@@ -84,7 +138,7 @@ class AdobeHttp:
         }
         self._clock = clock
         self._schedule = schedule or Schedule(base_s=0.3, max_s=10.0)
-        self._observe = observe
+        self._sleep = sleep
 
     async def call(  # noqa: PLR0913 - one part of a request each, all by name
         self,
@@ -95,11 +149,14 @@ class AdobeHttp:
         params: Mapping[str, str | int] | None = None,
         json: Json = None,
         accept: str = "application/json",
-        content_type: str = "application/json",
         if_match: str = "",
+        may_repeat: bool | None = None,
     ) -> Answer:
         """
         Make one call; *path* starts with ``/data/`` or is an absolute ``_links`` address.
+
+        *doing* says in words what is asked ("create the flow"). *may_repeat* says that twice is
+        as good as once; without it, only a POST may not be repeated.
 
         Raises:
             AdobeError: refused, or without an answer after every attempt.
@@ -108,36 +165,43 @@ class AdobeHttp:
         headers = {**self._headers, "accept": accept}
         content = None
         if json is not None:
-            headers["content-type"] = content_type
+            headers["content-type"] = "application/json"
             content = orjson.dumps(json)
         if if_match:
             headers["if-match"] = if_match
-        if self._observe is not None:
-            self._observe(Call(method, str(httpx.URL(url, params=params or {})), headers, json))
         request = self._client.build_request(
             method, url, params=params, headers=headers, content=content, timeout=_TIMEOUT_S
         )
-        return await self._attempt(request, doing, is_creation=method == "POST")
+        if may_repeat is None:
+            may_repeat = method != "POST"
+        return await self._attempt(request, doing, may_repeat=may_repeat)
 
-    async def _attempt(self, request: httpx.Request, doing: str, *, is_creation: bool) -> Answer:
-        where = f"{request.method} {request.url.path}"
+    async def _attempt(self, request: httpx.Request, doing: str, *, may_repeat: bool) -> Answer:
+        token = await self._tokens.token()
+        has_renewed = False
         attempt = 0
         while True:
             attempt += 1
-            request.headers["authorization"] = f"Bearer {await self._token()}"
-            answer, wait_s = await self._once(request, doing, where)
+            request.headers["authorization"] = f"Bearer {token}"
+            answer, wait_s = await self._once(request, doing)
             if isinstance(answer, Answer):
                 return answer
-            may_repeat = answer.is_temporary and not (is_creation and answer.is_ambiguous)
-            if attempt >= _ATTEMPTS or not may_repeat:
+            if answer.status == HTTPStatus.UNAUTHORIZED and not has_renewed:
+                stale, token = token, await self._tokens.renew(token)
+                has_renewed = True
+                if token != stale:
+                    continue
+            is_retried = answer.is_temporary and (may_repeat or not answer.is_ambiguous)
+            if attempt >= _ATTEMPTS or not is_retried:
                 raise answer
             if wait_s is None:
                 wait_s = self._schedule.delay_s(attempt, random.random())  # noqa: S311 - jitter
-            await asyncio.sleep(wait_s)
+            await self._sleep(wait_s)
 
     async def _once(
-        self, request: httpx.Request, doing: str, where: str
+        self, request: httpx.Request, doing: str
     ) -> tuple[Answer | AdobeError, float | None]:
+        where = f"{request.method} {request.url.path}"
         try:
             response = await self._client.send(request)
         except httpx.TransportError as error:
@@ -150,7 +214,7 @@ class AdobeHttp:
             ), None
         body = _parse(response)
         if response.is_success:
-            return Answer(response.status_code, body, response.headers), None
+            return Answer(response.status_code, body, doing, where), None
         wait_s = retry_after_s(response.headers.get("retry-after", ""), now_s=self._clock.wall_s())
         refused = explain(response.status_code, body, response.headers, doing=doing, where=where)
         return refused, wait_s

@@ -7,12 +7,15 @@ Source:
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Literal
 
 from relay.adobe.http import AdobeHttp
 
 _PATH = "/data/infrastructure/observability/insights/metrics"
+RECEIVED = "timeseries.data.collection.inlet.total.messages.received"
 INGESTED = "timeseries.ingestion.dataset.recordsuccess.count"
+
+Source = Literal["dataSetId", "inletId"]
 
 
 class Observability:
@@ -22,9 +25,13 @@ class Observability:
         self._http = http
 
     async def series(
-        self, metric: str, *, dataset_id: str, start: str, end: str, granularity: str = "hour"
+        self, metric: str, *, of: Source, id_: str, start: str, end: str
     ) -> dict[str, float]:
-        """Read one metric of a data set from *start* to *end* (RFC 3339): time to value."""
+        """
+        Read one metric of a data set or an inlet, by the hour.
+
+        *start* and *end* are RFC 3339; the result maps the start of an hour, so too, to a count.
+        """
         answer = await self._http.call(
             "POST",
             _PATH,
@@ -32,20 +39,20 @@ class Observability:
             json={
                 "start": start,
                 "end": end,
-                "granularity": granularity,
+                "granularity": "hour",
                 "metrics": [
                     {
                         "name": metric,
-                        "filters": [{"name": "dataSetId", "value": dataset_id, "groupBy": True}],
+                        "filters": [{"name": of, "value": id_, "groupBy": True}],
                         "aggregator": "sum",
                         "downsample": "sum",
                     }
                 ],
             },
+            may_repeat=True,
         )
         points: dict[str, float] = {}
-        responses: list[dict[str, Any]] = answer.body["metricResponses"]
-        for response in responses:
-            for group in response["datapoints"]:
-                points.update(group["dps"])
+        for response in answer.items("metricResponses"):
+            for group in response.get("datapoints") or []:
+                points.update(group.get("dps") or {})
         return points

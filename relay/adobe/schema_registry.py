@@ -38,15 +38,14 @@ class SchemaRegistry:
     async def tenant(self) -> str:
         """Read the tenant id; fields of the tenant live under ``_`` + it."""
         answer = await self._http.call("GET", f"{_ROOT}/stats", doing="read the tenant's name")
-        return str(answer.body["tenantId"])
+        return str(answer.at("tenantId"))
 
     async def create(self, kind: Kind, body: Item) -> Item:
         """Create a schema, field group or descriptor in the tenant container."""
         answer = await self._http.call(
             "POST", f"{_ROOT}/tenant/{kind}", doing=f"create the {_NAMES[kind]}", json=body
         )
-        created: Item = answer.body
-        return created
+        return answer.object()
 
     async def get(self, kind: Kind, id_: str, *, accept: str = XED_FULL) -> Item:
         """Read the latest minor of version 1 of a resource by its ``$id``."""
@@ -57,8 +56,7 @@ class SchemaRegistry:
             doing=f"read the {_NAMES[kind]}",
             accept=versioned,
         )
-        found: Item = answer.body
-        return found
+        return answer.object()
 
     async def find(
         self, kind: Literal["schemas", "fieldgroups"], *, title: str = ""
@@ -75,9 +73,9 @@ class SchemaRegistry:
                 params=query,
                 accept=XED_ID,
             )
-            for item in answer.body["results"]:
+            for item in answer.items("results"):
                 yield item
-            href = ((answer.body.get("_links") or {}).get("next") or {}).get("href")
+            href = ((answer.object().get("_links") or {}).get("next") or {}).get("href")
             start = parse_qs(urlsplit(href).query).get("start") if href else None
             if not start:
                 return
@@ -92,10 +90,9 @@ class SchemaRegistry:
             params={"property": f"xdm:sourceSchema=={schema_id}"},
             accept=XDM_DESCRIPTOR,
         )
-        body = answer.body
+        body = answer.object()
         if "results" in body:
-            results: list[Item] = body["results"]
-            return results
+            return answer.items("results")
         # Without a page the registry groups them by their type.
         return [item for group in body.values() if isinstance(group, list) for item in group]
 
@@ -107,8 +104,7 @@ class SchemaRegistry:
             doing=f"change the {_NAMES[kind]}",
             json=operations,
         )
-        changed: Item = answer.body
-        return changed
+        return answer.object()
 
     async def delete(self, kind: Kind, id_: str) -> None:
         """Delete a resource."""

@@ -14,7 +14,7 @@ import orjson
 
 from relay.adobe.auth import OAuth
 from relay.adobe.data_access import DataAccess
-from relay.adobe.http import AdobeHttp, Observer, Tenancy
+from relay.adobe.http import AdobeHttp, Tenancy
 from relay.clock import SystemClock
 from relay.config import Config, RouteConfig, shipped
 from relay.errors import ConfigError, ProvisionError
@@ -35,9 +35,7 @@ class Session:
 
 
 @asynccontextmanager
-async def open_session(
-    config: Config, route: str, *, observe: Observer | None = None
-) -> AsyncIterator[Session]:
+async def open_session(config: Config, route: str) -> AsyncIterator[Session]:
     """
     Open the clients for *route*.
 
@@ -50,14 +48,12 @@ async def open_session(
     clock = SystemClock()
     adobe = config.adobe
     async with httpx.AsyncClient() as client:
-        token = OAuth(adobe, client, clock)
         http = AdobeHttp(
             client,
             base_url=adobe.platform_url,
-            token=token.token,
+            tokens=OAuth(adobe, client, clock),
             tenancy=Tenancy(adobe.client_id.get_secret_value(), adobe.org_id, adobe.sandbox),
             clock=clock,
-            observe=observe,
         )
         yield Session(
             http=http,
