@@ -57,10 +57,15 @@ def rss_mib(pid: int) -> float:
 
 
 @contextmanager
-def process(*command: str, port: int, env: dict[str, str] | None = None) -> Iterator[int]:
+def process(
+    *command: str, port: int, env: dict[str, str] | None = None, ready: str = ""
+) -> Iterator[int]:
+    """Run *command* until it listens on *port* and, if given, *ready* answers 200."""
     child = subprocess.Popen(command, env={**os.environ, **(env or {})})
     try:
         wait_for(port, child)
+        if ready:
+            wait_ready(f"http://127.0.0.1:{port}{ready}")
         yield child.pid
     finally:
         child.send_signal(signal.SIGTERM)
@@ -80,6 +85,17 @@ def wait_for(port: int, child: subprocess.Popen[bytes]) -> None:
                 return
         time.sleep(0.05)
     raise SystemExit(f"nothing listens on port {port}")
+
+
+def wait_ready(url: str) -> None:
+    deadline_s = time.monotonic() + 20
+    while time.monotonic() < deadline_s:
+        try:
+            with urllib.request.urlopen(url, timeout=5):
+                return
+        except OSError:
+            time.sleep(0.01)
+    raise SystemExit(f"{url} does not answer 200")
 
 
 def load(port: int, **options: object) -> dict[str, float]:
@@ -170,13 +186,17 @@ def one_round(args: argparse.Namespace, figures: Figures) -> None:
         config = relay_config(folder, port, args.admin, stub)
         with (
             process(sys.executable, servers, "stub", str(stub), port=stub),
-            process(*relay_command(config), port=port, env={"BENCH_KEY": "bench-key"}) as pid,
+            relay(config, args.admin) as pid,
         ):
             measure("everything", pid, port, args, figures)
 
 
-def relay_command(config: Path) -> tuple[str, ...]:
-    return (sys.executable, "-m", "relay", "serve", "--config", str(config))
+@contextmanager
+def relay(config: Path, admin: int) -> Iterator[int]:
+    command = (sys.executable, "-m", "relay", "serve", "--config", str(config))
+    env = {"BENCH_KEY": "bench-key"}
+    with process(*command, port=admin, env=env, ready="/readyz") as pid:
+        yield pid
 
 
 async def fill(folder: Path, events: int) -> None:
@@ -210,7 +230,7 @@ def drain(args: argparse.Namespace, figures: Figures, *, mode: str, events: int)
         servers = str(HERE / "servers.py")
         with (
             process(sys.executable, servers, "stub", str(stub), port=stub),
-            process(*relay_command(config), port=admin, env={"BENCH_KEY": "bench-key"}) as pid,
+            relay(config, admin) as pid,
         ):
             first, started_s, cpu_before_s = pending(admin), time.monotonic(), cpu_s(pid)
             wait_drained(admin)

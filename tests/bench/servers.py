@@ -6,6 +6,8 @@ The servers that `make bench` compares: a bare application, ingress alone, and a
 
 from __future__ import annotations
 
+import asyncio
+import signal
 import sys
 from pathlib import Path
 from typing import Any
@@ -17,6 +19,7 @@ from relay.clock import SystemClock
 from relay.config import Config
 from relay.ingress.endpoint import Ingress
 from relay.metrics import Metrics
+from relay.server import Listener, bind
 from relay.spool.local import LocalSpool
 
 OK = b'{"status":"accepted"}'
@@ -60,7 +63,7 @@ async def stub(scope: Any, receive: Any, send: Any) -> None:
 
 
 async def append(port: int, folder: Path) -> None:
-    """Serve ingress over a real spool, with nobody reading it."""
+    """Serve ingress over a real spool as `relay serve` does, with nobody reading it."""
     config = Config.model_validate(
         {
             "spool": {"path": str(folder)},
@@ -72,12 +75,17 @@ async def append(port: int, folder: Path) -> None:
     metrics, clock = Metrics(), SystemClock()
     spool = await LocalSpool.open(config.spool, metrics=metrics, clock=clock)
     ingress = Ingress(config, spool, metrics, clock)
-    await server(ingress, port).serve()
+    listener = Listener("public", ingress, bind(f"127.0.0.1:{port}"), config.server)
+    listener.start()
+    told = asyncio.Event()
+    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, told.set)
+    await told.wait()
+    await listener.close(1.0)
     await spool.close()
 
 
 def server(app: Any, port: int) -> uvicorn.Server:
-    """Uvicorn as `relay serve` runs it, without access log."""
+    """Uvicorn at its best: uvloop, httptools, no access log."""
     return uvicorn.Server(
         uvicorn.Config(
             app,
