@@ -45,6 +45,7 @@ class Core:
         self.log = log_
         self.segments: list[Segment] = log_.writer.segments
         self.executor = ThreadPoolExecutor(_READ_THREADS, "spool-read")
+        self._searcher = ThreadPoolExecutor(1, "spool-search")
         self.damage: list[str] = []
         self.trouble = ""
         self.snapshot: Snapshot
@@ -78,6 +79,17 @@ class Core:
         """Run *work* in a reader's thread."""
         loop = asyncio.get_running_loop()
         return await loop.run_in_executor(self.executor, lambda: work(*args, **kwargs))
+
+    async def in_search(self, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """Run *work*, which may walk through the whole log, where it holds up no reader."""
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(self._searcher, lambda: work(*args, **kwargs))
+
+    def shutdown(self) -> None:
+        """End the threads; what is under way in them ends first."""
+        for threads in (self.executor, self._searcher):
+            threads.shutdown(wait=False, cancel_futures=True)
+        self.thread.shutdown()
 
     def tell_damage(self, sentences: Iterable[str]) -> None:
         """Keep *sentences* for `stats`, and log them."""

@@ -27,6 +27,7 @@ from relay.spool.segment import sync_folder
 VERSION = 1
 _CHECKPOINT_PAGES = 300
 _CACHE_KIB = 32 * 1024
+_WAL_KEPT_BYTES = 16 * 1024 * 1024
 _ROWS_A_STATEMENT = 500
 _CHECK_S = 2.0
 _DAMAGE = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_ERROR}
@@ -108,6 +109,7 @@ class Database:
             "synchronous = NORMAL",
             f"wal_autocheckpoint = {_CHECKPOINT_PAGES}",
             f"cache_size = {-_CACHE_KIB}",
+            f"journal_size_limit = {_WAL_KEPT_BYTES}",
             "temp_store = MEMORY",
             "secure_delete = FAST",
         ):

@@ -107,7 +107,7 @@ class Finder:
                 found.append(replace(one, event_id=query.event_id, body_kept=False))
                 continue
             window = _Window(position, [row], [])
-            kept = await self._core.in_reader(self._walk, query, position, window, 1)
+            kept = await self._core.in_search(self._walk, query, position, window, 1)
             if not kept and not _narrow(query):
                 kept = [_from_range(position, row)]
             found += [replace(one, event_id=query.event_id) for one in kept]
@@ -134,7 +134,7 @@ class Finder:
             window = await self._core.in_state(self._window, query, first, last)
             if window.delivered or window.pending:
                 limit = query.limit - len(found)
-                found += await self._core.in_reader(self._walk, query, first, window, limit)
+                found += await self._core.in_search(self._walk, query, first, window, limit)
             first = window.last + 1
             if query.position is not None and window.delivered and not (found or _narrow(query)):
                 # The log does not hold it any more, or not undamaged.

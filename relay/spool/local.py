@@ -306,8 +306,7 @@ class LocalSpool:
             with suppress(SpoolError):
                 await self._core.thread.run(self._state.close)
         finally:
-            self._core.executor.shutdown(wait=False, cancel_futures=True)
-            self._core.thread.shutdown()
+            self._core.shutdown()
             self._lock.release()
 
     def _committed(self) -> None:

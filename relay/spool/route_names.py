@@ -53,7 +53,7 @@ class RouteNames:
         )
         first = max(upto, core.snapshot.cursor) + 1
         if first <= self._opened_at:
-            self._walked |= await core.in_reader(self._walk, first)
+            self._walked |= await core.in_search(self._walk, first)
         self._noted = noted | self._noted
         self._is_complete = True
 

@@ -1,0 +1,91 @@
+"""Group commit: what shares a write and a sync, what does not fit, and what a new file is for."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+
+from spool_kit import account, envelope, envelopes, numbers, spool_at, take, take_all
+
+from relay.spool.segment import list_segments
+
+
+def counting(monkeypatch, call: str) -> list[int]:
+    """Count the calls of one of os's functions, of the log's files only."""
+    calls: list[int] = []
+    real = getattr(os, call)
+
+    def counted(fd: int, *rest: object) -> object:
+        calls.append(fd)
+        return real(fd, *rest)
+
+    monkeypatch.setattr(os, call, counted)
+    return calls
+
+
+async def test_appends_that_wait_together_share_a_sync(tmp_path, monkeypatch):
+    """Appends of one turn of the loop cost one fdatasync, and so do those of the next group."""
+    async with spool_at(tmp_path / "spool") as spool:
+        syncs = counting(monkeypatch, "fdatasync")
+        await asyncio.gather(*(spool.append(envelopes(1)) for _ in range(50)))
+        assert len(syncs) == 1
+        await spool.append(envelopes(1))
+        assert len(syncs) == 2
+
+
+async def test_an_append_larger_than_a_segment_gets_one_of_its_size(tmp_path):
+    """Neither one huge body nor one huge append is bound by the size of a segment."""
+    folder = tmp_path / "spool"
+    async with spool_at(folder) as spool:
+        await spool.append([envelope(1, size=300_000)])
+        await spool.append([envelope(n, size=9_000) for n in range(40)])
+        await spool.append([envelope(2)])
+        assert numbers(await take_all(spool)) == list(range(1, 43))
+    account(folder)
+
+
+async def test_segments_are_cut_to_what_they_hold(tmp_path):
+    """When the next file is begun the one before loses its preallocated rest."""
+    folder = tmp_path / "spool"
+    async with spool_at(folder) as spool:
+        for number in range(1, 21):
+            await spool.append([envelope(number, size=8000)])
+        *closed, newest = list_segments(folder / "log")
+        assert len(closed) > 1
+        assert newest.end == 64 * 1024
+        for segment in closed:
+            assert segment.end < 64 * 1024
+            assert segment.path.read_bytes()[-8:] != bytes(8)
+        assert spool.stats().log_bytes < sum(s.end for s in closed) + newest.end
+
+
+async def test_a_group_that_crosses_segments_is_whole(tmp_path):
+    """Appends that share a group are stored in order though a file ends between them."""
+    folder = tmp_path / "spool"
+    async with spool_at(folder) as spool:
+        lasts = await asyncio.gather(
+            *(spool.append([envelope(n, size=10_000)]) for n in range(1, 31))
+        )
+        assert lasts == list(range(1, 31))
+        read = await take(spool, 30)
+        assert [one.envelope for one in read] == [envelope(n, size=10_000) for n in range(1, 31)]
+    account(folder)
+
+
+async def test_an_append_of_nothing_is_nothing(tmp_path):
+    """An empty append takes no position."""
+    async with spool_at(tmp_path / "spool") as spool:
+        assert await spool.append([]) == 0
+        await spool.append(envelopes(2))
+        assert await spool.append([]) == 2
+
+
+async def test_close_finishes_what_was_handed_over(tmp_path):
+    """An append under way when the spool closes is stored and answered."""
+    folder = tmp_path / "spool"
+    async with spool_at(folder) as spool:
+        appending = asyncio.create_task(spool.append(envelopes(3)))
+        await asyncio.sleep(0)
+        await spool.close()
+        assert await appending == 3
+    assert account(folder).accepted == 3
