@@ -229,13 +229,15 @@ def flatten_array(array: Any) -> list[Any] | None:
 def _flat(array: Any) -> list[Any]:
     """Flatten without recursion: a body may nest deeper than Python calls."""
     flat: list[Any] = []
-    looked_at = 0
-    open_arrays = [iter(items(array))]
+    outermost = items(array)
+    elements = bounded(len(outermost))
+    open_arrays = [iter(outermost)]
     while open_arrays:
         for value in open_arrays[-1]:
-            looked_at = bounded(looked_at + 1)
             if isinstance(value, (list, Range)):
-                open_arrays.append(iter(items(value)))
+                inner = items(value)
+                elements = bounded(elements + len(inner))
+                open_arrays.append(iter(inner))
                 break
             flat.append(value)
         else:
