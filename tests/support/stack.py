@@ -42,6 +42,7 @@ class Stack:
 
     folder: Path
     lame_duck: str = "0s"
+    drain_timeout: str = "5s"
     extra: str = ""
     relay: subprocess.Popen[bytes] | None = None
     emulator: subprocess.Popen[bytes] | None = None
@@ -60,7 +61,7 @@ class Stack:
 listen = "127.0.0.1:{self.port}"
 admin_listen = "127.0.0.1:{self.admin}"
 lame_duck = "{self.lame_duck}"
-drain_timeout = "5s"
+drain_timeout = "{self.drain_timeout}"
 [spool]
 path = "{self.folder / "spool"}"
 [log]
