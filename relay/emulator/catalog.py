@@ -19,7 +19,7 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute
 
 from relay.emulator.compose import find_part
-from relay.emulator.fields import order_key, text_of, values_at
+from relay.emulator.fields import order_key, text_of, values_at, whole
 from relay.emulator.gateway import Call, routes
 from relay.emulator.ids import new_hex
 from relay.emulator.json_answer import json_answer
@@ -245,9 +245,10 @@ def _order_by(name: str) -> Callable[[Item], tuple[int, float, str]]:
 
 
 def _number(call: Call, text: str) -> int:
-    if not text.isascii() or not text.isdigit():
+    number = whole(text)
+    if number is None:
         raise bad_request(call.service, f"A whole number is expected, not {text}")
-    return int(text[:9])
+    return number
 
 
 def _matches(item: Item, pairs: Iterable[tuple[str, str]], takes: Takes) -> bool:
@@ -285,9 +286,9 @@ def _batch_filter(item: Item, name: str, value: str) -> bool:
         case "dataSet":
             return value in {related["id"] for related in item["relatedObjects"]}
         case "createdAfter":
-            return value.isdigit() and item["created"] > int(value)
+            return bool(item["created"] > (whole(value) or 0))
         case "createdBefore":
-            return value.isdigit() and item["created"] < int(value)
+            return bool(item["created"] < (whole(value) or 0))
         case "batch":
             return bool(item["id"] == value)
         case _:

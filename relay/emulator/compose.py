@@ -11,6 +11,8 @@ from typing import Any
 
 from relay.emulator.store import Item, Sandbox
 from relay.emulator.xdm_parts import global_parts
+from relay.errors import SchemaError
+from relay.schema import CompiledSchema, compile_schema
 
 KINDS = ("schemas", "fieldgroups", "classes", "datatypes")
 _GLOBAL_KINDS = ("classes", "fieldgroups", "behaviors")
@@ -53,6 +55,23 @@ def composed(sandbox: Sandbox, id_: str, *, descriptors: bool = True) -> Item | 
     if descriptors:
         document["meta:descriptors"] = descriptors_of(sandbox, part["$id"])
     return document
+
+
+def compiled(sandbox: Sandbox, id_: str) -> CompiledSchema | None:
+    """
+    Compile the schema *id_* to the check of records; ``None`` when there is none.
+
+    Raises:
+        SchemaError: what a caller put into it makes no schema.
+    """
+    document = composed(sandbox, id_)
+    if document is None:
+        return None
+    try:
+        return compile_schema(document)
+    except (TypeError, ValueError, AttributeError) as error:
+        # The registry takes more than makes sense: "required": 5, "meta:xdmType": {}.
+        raise SchemaError(f"the schema {id_} cannot be read: {type(error).__name__}") from None
 
 
 def compose(sandbox: Sandbox, part: Item) -> Item:

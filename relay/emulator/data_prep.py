@@ -18,7 +18,8 @@ from typing import Any
 from starlette.responses import Response
 from starlette.routing import BaseRoute
 
-from relay.emulator.compose import composed, find_part
+from relay.emulator.compose import compiled, composed, find_part
+from relay.emulator.fields import whole
 from relay.emulator.gateway import Call, routes
 from relay.emulator.ids import new_hex
 from relay.emulator.json_answer import json_answer, no_content
@@ -30,7 +31,6 @@ from relay.emulator.store import Item, Store
 from relay.errors import MappingError, RelayError, SchemaError
 from relay.mapping import MappingSet
 from relay.mapping.rows import compile_expression, read_row
-from relay.schema import CompiledSchema, compile_schema
 
 ROOT = "/data/foundation/conversion"
 DEFAULT_LIMIT = 10
@@ -74,9 +74,10 @@ def _list(call: Call) -> Response:
 
 
 def _number(text: str, name: str) -> int:
-    if not text.isascii() or not text.isdigit():
+    number = whole(text)
+    if number is None:
         raise bad_request(Service.DATA_PREP, f"{name} must be a whole number")
-    return int(text[:9])
+    return number
 
 
 def _create(call: Call) -> Response:
@@ -241,10 +242,10 @@ def _preview(call: Call) -> Response:
     data, document = body.get("data"), body.get("mappingSet")
     if not isinstance(document, dict):
         raise bad_request(Service.DATA_PREP, "The field mappingSet must be an object")
-    schema = _schema_of(call, document)
     try:
+        schema = compiled(call.sandbox, mapping_schema(document)[0])
         mapping = MappingSet.from_json(document)
-    except MappingError as error:
+    except (MappingError, SchemaError) as error:
         raise bad_request(Service.DATA_PREP, str(error)) from None
     apply = mapping.bound(schema).apply
     events = data if isinstance(data, list) else [data]
@@ -268,16 +269,6 @@ def _preview(call: Call) -> Response:
     return json_answer(
         {"data": records if isinstance(data, list) else records[0], "errors": errors}
     )
-
-
-def _schema_of(call: Call, document: Item) -> CompiledSchema | None:
-    found = composed(call.sandbox, mapping_schema(document)[0])
-    if found is None:
-        return None
-    try:
-        return compile_schema(found)
-    except SchemaError as error:
-        raise bad_request(Service.DATA_PREP, error.message) from None
 
 
 def _functions(_call: Call) -> Response:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+_MAX_DIGITS = 15
+
 
 def values_at(item: Any, path: str) -> list[Any]:
     """
@@ -23,6 +25,13 @@ def values_at(item: Any, path: str) -> list[Any]:
                 nearer.append(member)
         found = nearer
     return found
+
+
+def whole(text: str) -> int | None:
+    """Read a whole number as queries have them: plain digits, no more than fit a JSON number."""
+    if not text.isascii() or not text.isdigit() or len(text) > _MAX_DIGITS:
+        return None
+    return int(text)
 
 
 def text_of(value: Any) -> str:

@@ -24,7 +24,7 @@ from typing import Any
 
 import orjson
 
-from relay.emulator.fields import order_key, text_of, values_at
+from relay.emulator.fields import order_key, text_of, values_at, whole
 from relay.emulator.problems import flow_problem
 
 Item = dict[str, Any]
@@ -165,10 +165,10 @@ def _flag(value: str) -> bool:
 
 
 def _limit(value: str) -> int:
-    # Adobe's own client sends its "all of them" as a number too; digits alone are taken.
-    if not value.isascii() or not value.isdigit() or not 1 <= int(value[:9]) <= MAX_LIMIT:
+    number = whole(value)
+    if number is None or not 1 <= number <= MAX_LIMIT:
         raise flow_problem("1453-400", f"Invalid query value for limit: 1 to {MAX_LIMIT}")
-    return int(value)
+    return number
 
 
 def _is_known(kind: str, path: str) -> bool:
@@ -213,7 +213,7 @@ def _refuse_order(path: str, operator: str, value: str) -> None:
         raise flow_problem("1443-400", f"Operator '{operator}' is not allowed for multiple values")
     if path in {"id", "flowId"} or path.endswith(".id"):
         raise flow_problem("1448-400", f"Operator {operator} is not supported for field {path}")
-    if path in _NUMERIC and not value.isdigit():
+    if path in _NUMERIC and whole(value) is None:
         raise flow_problem("1452-400", f"Invalid value for field {path}: epoch milliseconds")
 
 

@@ -14,7 +14,7 @@ from starlette.routing import BaseRoute
 
 from relay.emulator import flow_specs
 from relay.emulator.filters import read_listing
-from relay.emulator.flow_life import DUE, INLET, FlowLife
+from relay.emulator.flow_life import INLET, FlowLife
 from relay.emulator.flow_rules import check, check_shape
 from relay.emulator.gateway import Call, Handler, routes
 from relay.emulator.ids import new_etag, new_hex, new_uuid
@@ -343,6 +343,3 @@ def _spec_reader(kind: str) -> Handler:
 
 def _refuse_spec(_call: Call) -> Response:
     raise flow_problem("1426-400", "A user token cannot create or update a spec")
-
-
-__all__ = ["DUE", "KINDS", "ROOT", "FlowServiceApi"]

@@ -26,7 +26,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from relay.emulator.compose import composed
+from relay.emulator.compose import compiled
 from relay.emulator.inlets import Arrival, Validator, Violations
 from relay.emulator.json_answer import encoded
 from relay.emulator.references import (
@@ -40,10 +40,11 @@ from relay.emulator.windows import Windows
 from relay.errors import MappingError, SchemaError
 from relay.mapping import MappingSet
 from relay.mapping.mapping_set import BoundMapping
-from relay.schema import CompiledSchema, Violation, compile_schema
+from relay.schema import CompiledSchema, Violation
 
 KEPT_RECORDS = 10_000
 KEPT_FAILURES = 1_000
+KEPT_PLACES = 100  # data sets with records, batches with failures
 _MAX_WAITING = 20_000
 
 MAPPER_CODE = "MAPPER-3700-400"
@@ -191,8 +192,7 @@ def _compile(sandbox: Sandbox, flow: Item, now_s: float) -> Plan:
     plan.ignores_required = context == ["disabled"]
     schema_id = schema_reference(dataset.get("schemaRef"))[0]
     try:
-        document = composed(sandbox, schema_id)
-        plan.schema = compile_schema(document) if document is not None else None
+        plan.schema = compiled(sandbox, schema_id)
         if plan.schema is None:
             plan.problem = f"the schema {schema_id} does not exist"
         id_, version = mapping_of(flow)
@@ -311,7 +311,12 @@ def _failed_line(
 
 
 def _keep(sandbox: Sandbox, kind: str, id_: str, item: Item, limit: int) -> None:
-    kept: list[Item] = sandbox.of(kind).setdefault(id_, {"items": []})["items"]
+    places = sandbox.of(kind)
+    if id_ not in places:
+        while len(places) >= KEPT_PLACES:
+            places.pop(next(iter(places)))
+        places[id_] = {"items": []}
+    kept: list[Item] = places[id_]["items"]
     kept.append(item)
     if len(kept) > limit:
         del kept[: len(kept) - limit]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
+from relay.emulator.fields import whole
 from relay.emulator.store import Item, Sandbox
 
 _VERSION = re.compile(r"version\s*=\s*(\d+)")
@@ -49,9 +50,7 @@ def mapping_of(flow: Item) -> tuple[str, int | None]:
     for step in _list(flow.get("transformations")):
         params = step.get("params") if isinstance(step, dict) else None
         if isinstance(params, dict) and params.get("mappingId"):
-            version = str(params.get("mappingVersion", 0))
-            is_number = version.isascii() and version.isdigit()
-            return str(params["mappingId"]), int(version[:9]) if is_number else None
+            return str(params["mappingId"]), whole(str(params.get("mappingVersion", 0)))
     return "", 0
 
 

@@ -19,7 +19,7 @@ from urllib.parse import quote
 
 import regex
 
-from relay.emulator.fields import order_key, text_of
+from relay.emulator.fields import order_key, text_of, whole
 from relay.emulator.problems import registry_problem
 
 Item = dict[str, Any]
@@ -57,9 +57,10 @@ def page_of(items: Sequence[Item], query: Any, *, path: str) -> tuple[list[Item]
 
 
 def _limit(value: str) -> int:
-    if not value.isascii() or not value.isdigit():
+    number = whole(value)
+    if number is None:
         raise registry_problem("1013-400", "Invalid query", "limit must be a whole number")
-    return max(1, min(int(value[:9]), MAX_LIMIT))
+    return max(1, min(number, MAX_LIMIT))
 
 
 def _is_behind(value: Any, start: str, is_falling: bool) -> bool:

@@ -16,6 +16,8 @@ from collections.abc import Iterator
 from relay.emulator.ids import new_batch_id, new_uuid
 from relay.emulator.store import Item, Sandbox, Store
 
+KEPT_WINDOWS = 2_000  # of a sandbox: with one flow, more than Adobe's 30 days of diagnostics
+
 _HOUR_MS = 3_600_000
 COUNTS = (
     "received", "ingested", "failed", "skipped", "warnings", "inputBytes", "outputBytes",
@@ -40,6 +42,9 @@ class Windows:
         made = sandbox.of("windows")
         key = f"{flow_id}@{start_ms}"
         if key not in made:
+            while len(made) >= KEPT_WINDOWS:
+                oldest = made.pop(next(iter(made)))
+                sandbox.of("failures").pop(oldest["failedBatchId"], None)
             made[key] = {
                 "flowId": flow_id,
                 "startMs": start_ms,

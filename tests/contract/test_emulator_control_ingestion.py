@@ -338,3 +338,55 @@ async def test_only_providers_write_runs():
         assert (await adobe.ok("POST", f"{path}/action?op=re-trigger"))["id"] == run["id"]
         await adobe.ok("POST", f"{FLOW}/flows/{flow['id']}/action?op=disable")
         await adobe.refused(400, "FLOW-1388-400", "POST", f"{path}/action?op=re-trigger")
+
+
+async def test_old_windows_and_their_failures_are_dropped():
+    """Of very many hours the latest runs and failed files are kept."""
+    async with control(speed=3600.0) as adobe:
+        flow = await adobe.made_flow()
+        for _ in range(120):
+            await adobe.send(flow, BAD)
+            adobe.clock.advance(1)
+        counts = await adobe.ok("GET", f"{FLOW}/runs?count=true")
+        assert counts == {"count": 120}
+        batches = await adobe.ok("GET", f"{CATALOG}/batches?limit=100&orderBy=desc:created")
+        newest, *_ = batches
+        files = await adobe.ok("GET", f"{EXPORT}/batches/{newest}/failed")
+        assert int(files["data"][1]["length"]) > 0
+        oldest, *_ = await adobe.ok("GET", f"{CATALOG}/batches?limit=1&orderBy=asc:created")
+        files = await adobe.ok("GET", f"{EXPORT}/batches/{oldest}/failed")
+        assert files["data"][1]["length"] == "0"
+
+
+@pytest.mark.parametrize(
+    "field",
+    [
+        {"type": "string", "enum": 5},
+        {"type": "object", "required": 5},
+        {"type": "string", "meta:xdmType": {}},
+        {"type": "string", "pattern": "("},
+        {"type": "integer", "minimum": "low"},
+        {"type": []},
+        {"$ref": "https://ns.adobe.com/nothing"},
+        {"type": "array", "items": "all"},
+        {"type": "string", "maxLength": -1},
+    ],
+)
+async def test_a_schema_that_makes_no_sense_breaks_nothing(field):
+    """Whatever the registry took, events are counted and every answer stays below 500."""
+    async with control() as adobe:
+        flow = await adobe.made_flow()
+        listed = {"headers": {"accept": XED_ID}}
+        group = (await adobe.ok("GET", f"{REGISTRY}/tenant/fieldgroups", **listed))["results"][0]
+        root = "/definitions/customFields/properties/_extconndev/properties"
+        change = [{"op": "add", "path": f"{root}/metricx", "value": field}]
+        await adobe.call("PATCH", schema_path("fieldgroups", group["$id"]), json=change)
+        await adobe.send(flow, EVENT)
+        counts = await _counts(adobe, flow)
+        assert counts["inputRecordCount"] == 1
+        assert counts["outputRecordCount"] + counts["failedRecordCount"] == 1
+        id_ = flow["transformations"][0]["params"]["mappingId"]
+        document = await adobe.ok("GET", f"{PREP}/mappingSets/{id_}?expandSchema=true")
+        body = {"data": EVENT, "mappingSet": document}
+        answer = await adobe.call("POST", f"{PREP}/mappingSets/preview", json=body)
+        assert answer.status_code in {200, 400}
