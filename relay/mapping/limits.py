@@ -38,8 +38,8 @@ Characters and elements that one evaluation may make, all results added: four ti
 text, so that ``a + a + a + …`` over a large body ends in well under a second.
 """
 
-MAX_LAMBDA_CALLS: Final = 1_000_000
-"""Calls of lambdas in one evaluation: one for each element of the longest list."""
+MAX_LAMBDA_CALLS: Final = 200_000
+"""Calls of lambdas in one evaluation, half a second's worth: one for each element of a list."""
 
 MAX_SLOW_S: Final = 1.0
 """Seconds that the slow calls of one evaluation may take together: ten regular expressions."""

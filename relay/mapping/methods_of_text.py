@@ -50,9 +50,13 @@ def _index_of(text: str, part: str | None, start: int = 0) -> int:
 
 def _last_index_of(text: str, part: str | None, start: int | None = None) -> int:
     wide, sought = java_text.units(text), java_text.units(_given(part))
-    if start is None:
-        return wide.rfind(sought)
-    return -1 if start < 0 else wide.rfind(sought, 0, start + len(sought))
+    if start is not None:
+        wide = wide[: max(start, 0) + len(sought)]
+    if len(sought) > len(wide) or (start is not None and start < 0):
+        return -1
+    # Backwards, because rfind takes the product of both lengths at worst, and find their sum.
+    found = wide[::-1].find(sought[::-1])
+    return -1 if found < 0 else len(wide) - found - len(sought)
 
 
 def _contains(text: str, part: str | None) -> bool:

@@ -70,7 +70,7 @@ class Parser(Cursor):
         return tree
 
     def expression(self) -> Node:
-        """expression = operation [ "?" expression ":" expression / "?:" expression ]"""
+        """expression = operation [ "?" middle expression / "?:" expression ]"""
         self.open()
         start = self.token.start
         cases: list[nodes.Case] = []

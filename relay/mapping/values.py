@@ -295,6 +295,9 @@ def equal(left: Any, right: Any) -> bool:
     """Compare as Java's ``left.equals(right)``, with null equal to null."""
     if left is right:
         return True
+    kind = type(left)
+    if kind is type(right) and (kind is str or kind is int):
+        return bool(left == right)
     if java_type(left) != java_type(right) or isinstance(left, JavaArray):
         return False
     if isinstance(left, float):

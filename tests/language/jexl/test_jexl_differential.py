@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 from typing import Any
 
-import engine
+import jexl_engine as engine
 import pytest
-from generator import WIDER, Generator
+from jexl_generator import WIDER, Generator
 
 from relay.errors import EvaluationError, ExpressionSyntaxError
 from relay.mapping import compile_expression, nodes
