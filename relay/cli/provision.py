@@ -7,33 +7,31 @@ import os
 from collections.abc import Callable, Coroutine
 from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
-import orjson
 import typer
-from rich.console import Console
-from rich.table import Table
 
-from relay.clock import SystemClock
+from relay.cli import account
+from relay.cli.columns import print_columns
+from relay.cli.options import ConfigPath, DryRun, Json, print_json
 from relay.config import Config, load_config
 from relay.errors import ProvisionError
-from relay.provision.apply import Applied, Apply
+from relay.provision.adopt import adopt
+from relay.provision.apply import Applied
 from relay.provision.curl import export as export_curl
 from relay.provision.destroy import ORDER, destroy
-from relay.provision.look import Current, Ids, look
+from relay.provision.look import Current
 from relay.provision.plan import TITLES, Action, has_changes, make_plan
 from relay.provision.session import Session, choose_route, desired_of, open_session
-from relay.provision.settings_file import inlet_section, write_inlet
+from relay.provision.settings_file import Inlet, rfc_3339, write_inlet
+from relay.provision.settle import inlet_of
 from relay.provision.status import status
+from relay.provision.switch import Switch, flow_of, switch
 
-ConfigPath = Annotated[
-    str | None, typer.Option("--config", envvar="RELAY_CONFIG", help="The settings file.")
-]
 Route = Annotated[str, typer.Option("--route", help="Which route; not needed with only one.")]
-Json = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
-DryRun = Annotated[bool, typer.Option("--dry-run", help="Say what would be done, write nothing.")]
+Write = Annotated[bool, typer.Option("--write", help="Put the inlet into the settings file.")]
 
-_ENABLE_TIMEOUT_S = 300.0
+Work = Callable[[Session, Config], Coroutine[Any, Any, None]]
 _SIGNS = {Action.CREATE: "+", Action.UPDATE: "~", Action.LEAVE: " ", Action.REPLACE: "±"}
 
 provision = typer.Typer(help="Make, watch and remove the set-up at Adobe.", no_args_is_help=True)
@@ -41,6 +39,7 @@ provision = typer.Typer(help="Make, watch and remove the set-up at Adobe.", no_a
 
 def register(app: typer.Typer) -> None:
     """Add the noun to the command line."""
+    account.register(provision)
     app.add_typer(provision, name="provision")
 
 
@@ -49,10 +48,10 @@ def plan(config: ConfigPath = None, route: Route = "", json: Json = False) -> No
     """Print what apply would create, change, leave or replace, and why."""
 
     async def work(session: Session, _config: Config) -> None:
-        current = await look(session.adobe, session.desired, session.memory.read())
+        current = await session.look()
         steps = make_plan(session.desired, current)
         if json:
-            _print_json(
+            print_json(
                 {
                     "steps": [asdict(step) for step in steps],
                     "obstacles": current.obstacles,
@@ -73,44 +72,39 @@ def apply(
     route: Route = "",
     json: Json = False,
     dry_run: DryRun = False,
-    write: Annotated[
-        bool, typer.Option("--write", help="Put the inlet into the settings file.")
-    ] = False,
+    write: Write = False,
 ) -> None:
     """Make the set-up what the settings ask for; harmless to run again."""
     if dry_run:
         plan(config=config, route=route, json=json)
         return
+    settings = _writable(config, write=write)
 
     async def work(session: Session, loaded: Config) -> None:
-        applied = await _apply(session, loaded)
-        name = session.desired.route
-        if write:
-            if not config:
-                raise ProvisionError(
-                    "--write needs the settings file", hint="name it with --config"
-                )
-            write_inlet(Path(config), name, applied)
-        _show_applied(applied, name, json=json, written=config if write else None)
+        applied = await session.apply(_progress)
+        _show_applied(applied, session.desired.route, loaded, json=json, settings=settings)
 
     _run(config, route, work)
 
 
 @provision.command()
 def update(
-    config: ConfigPath = None, route: Route = "", json: Json = False, dry_run: DryRun = False
+    config: ConfigPath = None,
+    route: Route = "",
+    json: Json = False,
+    dry_run: DryRun = False,
+    write: Write = False,
 ) -> None:
     """Bring name, description and mapping set of an existing flow up to date."""
     if dry_run:
         plan(config=config, route=route, json=json)
         return
+    settings = _writable(config, write=write)
 
     async def work(session: Session, loaded: Config) -> None:
-        current = await look(session.adobe, session.desired, session.memory.read())
-        if current.flow is None:
-            raise ProvisionError("there is no flow yet", hint="run `relay provision apply`")
-        applied = await _apply(session, loaded)
-        _show_applied(applied, session.desired.route, json=json, written=None)
+        flow_of(await session.look())
+        applied = await session.apply(_progress)
+        _show_applied(applied, session.desired.route, loaded, json=json, settings=settings)
 
     _run(config, route, work)
 
@@ -120,21 +114,21 @@ def show_status(config: ConfigPath = None, route: Route = "", json: Json = False
     """Show every resource with its state and drift."""
 
     async def work(session: Session, _config: Config) -> None:
-        current = await look(session.adobe, session.desired, session.memory.read())
+        current = await session.look()
         lines = status(session.desired, current)
         if json:
-            _print_json(
+            print_json(
                 {
                     "resources": [asdict(line) for line in lines],
                     "obstacles": current.obstacles,
-                    "inlet_url": ((current.flow or {}).get("options") or {}).get("inletUrl", ""),
+                    "inlet_url": inlet_of(current.flow),
                 }
             )
             return
-        table = Table("resource", "state", "id", "drift", box=None)
-        for line in lines:
-            table.add_row(line.resource, line.state, line.id, line.drift)
-        Console().print(table)
+        print_columns(
+            ("resource", "state", "id", "drift"),
+            [(line.resource, line.state, line.id, line.drift) for line in lines],
+        )
         for obstacle in current.obstacles:
             typer.echo(f"! {obstacle}")
 
@@ -142,15 +136,23 @@ def show_status(config: ConfigPath = None, route: Route = "", json: Json = False
 
 
 @provision.command()
-def enable(config: ConfigPath = None, route: Route = "", dry_run: DryRun = False) -> None:
+def enable(
+    config: ConfigPath = None,
+    route: Route = "",
+    json: Json = False,
+    dry_run: DryRun = False,
+    write: Write = False,
+) -> None:
     """Enable the flow."""
-    _switch(config, route, "enable", dry_run=dry_run)
+    _switch(config, route, "enable", json=json, dry_run=dry_run, write=write)
 
 
 @provision.command()
-def disable(config: ConfigPath = None, route: Route = "", dry_run: DryRun = False) -> None:
+def disable(
+    config: ConfigPath = None, route: Route = "", json: Json = False, dry_run: DryRun = False
+) -> None:
     """Disable the flow; the relay keeps events meanwhile."""
-    _switch(config, route, "disable", dry_run=dry_run)
+    _switch(config, route, "disable", json=json, dry_run=dry_run, write=False)
 
 
 @provision.command("destroy")
@@ -166,7 +168,7 @@ def take_down(
     """Delete the set-up, in the order in which Adobe allows it."""
 
     async def work(session: Session, _config: Config) -> None:
-        current = await look(session.adobe, session.desired, session.memory.read())
+        current = await session.look()
         names = [name for name in ORDER if current.id_of(name) and (not only or name in only)]
         for name in names:
             typer.echo(f"- {TITLES[name]} {current.id_of(name)}")
@@ -185,29 +187,25 @@ def take_down(
 
 
 @provision.command("import")
-def adopt(
+def take_over(
     flow_id: Annotated[str, typer.Option("--flow-id", help="The flow to adopt.")],
     config: ConfigPath = None,
     route: Route = "",
     json: Json = False,
+    dry_run: DryRun = False,
 ) -> None:
     """Adopt a set-up that exists: remember its ids, found from its flow."""
 
     async def work(session: Session, _config: Config) -> None:
-        flow = await session.adobe.flows.get("flows", flow_id)
-        target = await session.adobe.flows.get("targetConnections", flow["targetConnectionIds"][0])
-        known = Ids(
-            flow=flow_id,
-            dataset=str((target.get("params") or {}).get("dataSetId", "")),
-            schema=str(((target.get("data") or {}).get("schema") or {}).get("id", "")),
-        )
-        ids = (await look(session.adobe, session.desired, known)).ids()
-        session.memory.write(ids)
+        ids = await adopt(session.adobe, session.desired, flow_id)
+        if not dry_run:
+            session.memory.write(ids)
         if json:
-            _print_json(asdict(ids))
+            print_json(asdict(ids))
         else:
-            for name, id_ in asdict(ids).items():
-                typer.echo(f"{TITLES[name]:<18} {id_ or '-'}")
+            print_columns(
+                ("resource", "id"), [(TITLES[name], id_) for name, id_ in asdict(ids).items()]
+            )
 
     _run(config, route, work)
 
@@ -221,7 +219,7 @@ def export_requests(
     """Print the equivalent requests, for people who must review them."""
     if not curl:
         raise typer.BadParameter("name a form: --curl")
-    loaded = load_config(config, os.environ)
+    loaded = load_config(config, os.environ, needs=())
     name, section = choose_route(loaded, route)
     typer.echo(
         export_curl(
@@ -233,53 +231,75 @@ def export_requests(
     )
 
 
-async def _apply(session: Session, config: Config) -> Applied:
-    async with session.memory.turn():
-        work = Apply(
-            session.adobe,
-            session.desired,
-            clock=SystemClock(),
-            settling_s=config.adobe.settling_time,
-            enable_timeout_s=_ENABLE_TIMEOUT_S,
-            progress=_progress,
-            remember=session.memory.write,
-        )
-        return await work.run(session.memory.read())
-
-
 def _switch(
-    config: str | None, route: str, operation: Literal["enable", "disable"], *, dry_run: bool
+    config: str | None, route: str, wanted: Switch, *, json: bool, dry_run: bool, write: bool
 ) -> None:
-    async def work(session: Session, _config: Config) -> None:
-        current = await look(session.adobe, session.desired, session.memory.read())
-        if current.flow is None:
-            raise ProvisionError("there is no flow yet", hint="run `relay provision apply`")
-        typer.echo(f"{operation} flow {current.flow['id']} ({current.flow.get('state')})")
-        if not dry_run:
-            await session.adobe.flows.act(current.flow["id"], operation)
+    settings = _writable(config, write=write)
+
+    async def work(session: Session, loaded: Config) -> None:
+        current = await session.look()
+        if dry_run:
+            flow = flow_of(current)
+            typer.echo(f"would {wanted} flow {flow['id']} ({flow.get('state')})")
+            return
+        after = await switch(session.adobe, current, wanted, session.pace)
+        inlet = Inlet.of(
+            current.ids(),
+            url=after.inlet_url,
+            not_before_s=after.not_before_s,
+            org_id=loaded.adobe.org_id,
+        )
+        if settings is not None:
+            write_inlet(settings, session.desired.route, inlet)
+        if json:
+            print_json(asdict(after) | {"not_before": rfc_3339(after.not_before_s)})
+            return
+        typer.echo(
+            f"flow {after.flow_id} is {after.state}"
+            if after.has_changed
+            else f"flow {after.flow_id}: already_{after.state}"
+        )
+        if after.not_before_s and after.state == "enabled":
+            typer.echo(f"send nothing before {rfc_3339(after.not_before_s)}")
 
     _run(config, route, work)
 
 
-def _run(
-    config: str | None, route: str, work: Callable[[Session, Config], Coroutine[Any, Any, None]]
-) -> None:
+def _run(config: str | None, route: str, work: Work) -> None:
     async def main() -> None:
-        loaded = load_config(config, os.environ)
+        loaded = load_config(config, os.environ, needs=("adobe",))
         async with open_session(loaded, route) as session:
             await work(session, loaded)
 
     asyncio.run(main())
 
 
-def _show_applied(applied: Applied, route: str, *, json: bool, written: str | None) -> None:
+def _writable(config: str | None, *, write: bool) -> Path | None:
+    if not write:
+        return None
+    if not config:
+        raise ProvisionError("--write needs the settings file", hint="name it with --config")
+    return Path(config)
+
+
+def _show_applied(
+    applied: Applied, route: str, loaded: Config, *, json: bool, settings: Path | None
+) -> None:
+    inlet = Inlet.of(
+        applied.ids,
+        url=applied.inlet_url,
+        not_before_s=applied.not_before_s,
+        org_id=loaded.adobe.org_id,
+    )
+    if settings is not None:
+        write_inlet(settings, route, inlet)
     if json:
-        _print_json(
+        print_json(
             {
                 "inlet_url": applied.inlet_url,
                 "flow_id": applied.ids.flow,
                 "state": applied.state,
-                "not_before_s": applied.not_before_s,
+                "not_before": rfc_3339(applied.not_before_s),
                 "ids": asdict(applied.ids),
                 "steps": [asdict(step) for step in applied.steps],
             }
@@ -287,10 +307,10 @@ def _show_applied(applied: Applied, route: str, *, json: bool, written: str | No
         return
     typer.echo(f"flow {applied.ids.flow} is {applied.state}")
     typer.echo(f"inlet {applied.inlet_url}")
-    if written:
-        typer.echo(f"written to {written}")
+    if settings is not None:
+        typer.echo(f"written to {settings}")
     else:
-        typer.echo("\n" + inlet_section(route, applied), nl=False)
+        typer.echo("\n" + inlet.section(route), nl=False)
 
 
 def _refuse(current: Current) -> None:
@@ -302,8 +322,3 @@ def _refuse(current: Current) -> None:
 
 def _progress(text: str) -> None:
     typer.echo(text, err=True)
-
-
-def _print_json(value: object) -> None:
-
-    typer.echo(orjson.dumps(value, option=orjson.OPT_INDENT_2).decode())

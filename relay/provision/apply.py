@@ -8,13 +8,11 @@ when two made the same thing, both keep the older one and each removes only its 
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from relay.adobe.flow_service import Kind
-from relay.clock import Clock
 from relay.errors import AdobeError, ProvisionError
 from relay.provision.desired import Desired, transformation
 from relay.provision.look import (
@@ -22,6 +20,7 @@ from relay.provision.look import (
     Current,
     Ids,
     find_dataset,
+    find_mapping,
     find_named,
     look,
     mapping_of,
@@ -36,15 +35,18 @@ from relay.provision.plan import (
     make_plan,
     missing_fields,
 )
+from relay.provision.settle import Pace, inlet_of, not_before_s, settled
 
 Item = dict[str, Any]
 Progress = Callable[[str], None]
 Remember = Callable[[Ids], None]
 
 _ROUNDS = 6
-_POLL_S = 1.0
 _RETRY_S = 0.5
-_SETTLED = frozenset({"enabled", "disabled"})
+# The registry: a title is taken. Flow Service: the flow is being changed. A new look tells more.
+_PASSING = frozenset({"XDM-3005-400", "FLOW-1416-400", "FLOW-1420-400", "FLOW-1421-400"})
+_GONE = frozenset({404, 410})
+_NO_SANDBOX = "FLOW-2100-404"
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,8 +54,7 @@ class Applied:
     """
     The set-up after a run.
 
-    *not_before_s* is wall-clock seconds UTC: Adobe wants events no earlier; 0 when the flow was
-    not touched.
+    *not_before_s* is wall-clock seconds UTC: Adobe wants events no earlier; 0 when it is past.
     """
 
     steps: tuple[Step, ...]
@@ -63,30 +64,44 @@ class Applied:
     not_before_s: float = 0.0
 
 
+@dataclass(slots=True)
+class _Patience:
+    """What may still go wrong in one run, by whom it was met."""
+
+    conflicts: int = 1
+    failure: AdobeError | None = field(default=None)
+
+    def takes(self, error: AdobeError) -> bool:
+        """Whether a new look may help: somebody was faster, or an answer got lost."""
+        self.failure = error
+        if error.fault == "conflict":
+            self.conflicts -= 1
+            return self.conflicts >= 0
+        if error.status in _GONE:
+            return error.code != _NO_SANDBOX
+        return error.is_temporary or error.code in _PASSING
+
+
 class Apply:
     """Brings one route's set-up to what is desired; `run` may be called again at any time."""
 
-    def __init__(  # noqa: PLR0913 - one collaborator each, all by name
+    def __init__(
         self,
         adobe: Adobe,
         desired: Desired,
         *,
-        clock: Clock,
-        settling_s: float,
-        enable_timeout_s: float,
+        pace: Pace,
         progress: Progress,
         remember: Remember,
-        poll_s: float = _POLL_S,
     ) -> None:
         self._adobe = adobe
         self._desired = desired
-        self._clock = clock
-        self._settling_s = settling_s
-        self._timeout_s = enable_timeout_s
+        self._pace = pace
         self._progress = progress
         self._remember = remember
-        self._poll_s = poll_s
+        # What was found or made so far, what of it is new; changed by `run` and its steps only.
         self._ids = Ids()
+        self._made_mapping = ""
         self._has_touched_flow = False
 
     async def run(self, known: Ids) -> Applied:
@@ -99,7 +114,7 @@ class Apply:
         """
         self._ids = known
         done: list[Step] = []
-        failure: AdobeError | None = None
+        patience = _Patience()
         for attempt in range(_ROUNDS):
             try:
                 current = await look(self._adobe, self._desired, self._ids)
@@ -107,17 +122,14 @@ class Apply:
                 steps = make_plan(self._desired, current)
                 if not has_changes(steps):
                     return await self._finish(current, (*done, *steps))
-                done = [step for step in steps if step.action is not Action.LEAVE]
-                await self._carry_out(steps, current)
+                await self._carry_out(steps, current, done)
             except AdobeError as error:
-                # Somebody was faster, or the answer got lost: a new look tells which.
-                if not (error.is_temporary or error.status in {404, 409, 412} or _taken(error)):
+                if not patience.takes(error):
                     raise
-                failure = error
                 self._progress(f"{error.message.split(' (')[0]}; looking again")
-                await asyncio.sleep(_RETRY_S * attempt * self._poll_s)
-        if failure is not None:
-            raise failure
+                await self._pace.sleep(_RETRY_S * attempt * self._pace.poll_s)
+        if patience.failure is not None:
+            raise patience.failure
         raise ProvisionError(
             "the set-up keeps changing while it is being made",
             hint="is another `relay provision apply` or a person at work on the same route?",
@@ -136,7 +148,9 @@ class Apply:
                 hint="mend provision.schema_id and adobe.sandbox",
             )
 
-    async def _carry_out(self, steps: tuple[Step, ...], current: Current) -> None:
+    async def _carry_out(
+        self, steps: tuple[Step, ...], current: Current, done: list[Step]
+    ) -> None:
         by_resource = {step.resource: step for step in steps}
         await self._remove_replaced(by_resource, current)
         for step in steps:
@@ -145,6 +159,7 @@ class Apply:
             self._progress(f"{step.action} {TITLES[step.resource]}: {step.why}")
             maker: Callable[[Step, Current], Awaitable[None]] = getattr(self, f"_{step.resource}")
             await maker(step, current)
+            done.append(step)
             self._ids = current.ids()
             self._remember(self._ids)
 
@@ -180,8 +195,8 @@ class Apply:
             return
         root = f"/definitions/customFields/properties/_{current.tenant}/properties"
         changes = [
-            {"op": "add", "path": f"{root}/{name}", "value": leaf}
-            for name, leaf in missing_fields(self._desired, current).items()
+            {"op": "add", "path": f"{root}/{'/properties/'.join(path)}", "value": field_}
+            for path, field_ in missing_fields(self._desired, current).items()
         ]
         current.field_group = await schemas.patch("fieldgroups", step.id, changes)
 
@@ -199,11 +214,22 @@ class Apply:
 
     async def _mapping(self, step: Step, current: Current) -> None:
         body = self._desired.mapping_set(current.tenant, current.schema_id)
-        if step.action is Action.CREATE:
-            id_, version = await self._adobe.mappings.create(body)
-        else:
-            id_, version = step.id, await self._adobe.mappings.replace(step.id, body)
-        current.mapping = {**body, "id": id_, "version": version}
+        mappings = self._adobe.mappings
+        if step.action is Action.UPDATE:
+            version = await mappings.replace(step.id, body)
+            current.mapping = {**body, "id": step.id, "version": version}
+            return
+        mine, version = await mappings.create(body)
+        kept = await find_mapping(self._adobe, self._desired, current)
+        if kept is not None and kept["id"] != mine:
+            await present(self._unmade(mine))
+            mine = ""
+        self._made_mapping = mine
+        current.mapping = kept or {**body, "id": mine, "version": version}
+
+    async def _unmade(self, mapping_id: str) -> Item:
+        await self._adobe.mappings.delete(mapping_id)
+        return {}
 
     async def _source(self, step: Step, current: Current) -> None:
         body = self._desired.source_connection()
@@ -231,18 +257,27 @@ class Apply:
                 mapping_version=version,
             )
             current.flow = await self._create_one("flows", body)
+            if mapping_of(current.flow)[0] != id_ and id_ == self._made_mapping:
+                await present(self._unmade(id_))  # another run's flow was first, with its own set
             return
         flow = current.flow
+        is_draft = flow.get("state") == "draft"
+        if not is_draft:
+            flow = await settled(self._adobe.flows, step.id, self._pace)
         if mapping_of(flow) != (id_, version):
             change = {
                 "op": "replace",
                 "path": "/transformations/0",
                 "value": transformation(id_, version),
             }
-            await self._adobe.flows.patch("flows", step.id, [change], etag=str(flow["etag"]))
-            flow = await self._settled(step.id)
+            made = await self._adobe.flows.patch(
+                "flows", step.id, [change], etag=str(flow["etag"])
+            )
+            flow = {**flow, "etag": made.etag}
+            if not is_draft:
+                flow = await settled(self._adobe.flows, step.id, self._pace)
         await self._describe("flows", flow)
-        if flow.get("state") == "draft":
+        if is_draft:
             await self._adobe.flows.act(step.id, "publish")
         current.flow = flow
 
@@ -264,37 +299,14 @@ class Apply:
             await self._adobe.flows.delete(kind, mine)
         return kept
 
-    async def _settled(self, flow_id: str) -> Item:
-        """Wait until the flow is enabled or disabled; its etag changes on the way."""
-        deadline_s = self._clock.monotonic_s() + self._timeout_s
-        while True:
-            flow = await self._adobe.flows.get("flows", flow_id)
-            has_inlet = bool((flow.get("options") or {}).get("inletUrl"))
-            if flow.get("state") in _SETTLED and has_inlet:
-                return flow
-            if self._clock.monotonic_s() > deadline_s:
-                raise ProvisionError(
-                    f"flow {flow_id} is still {flow.get('state')!r} after {self._timeout_s:.0f} s",
-                    hint="run `relay provision status`; Adobe may need longer, run apply again",
-                )
-            await asyncio.sleep(self._poll_s)
-
     async def _finish(self, current: Current, steps: tuple[Step, ...]) -> Applied:
         self._ids = current.ids()
         self._remember(self._ids)
-        flow = await self._settled(current.id_of("flow"))
-        not_before_s = 0.0
-        if self._has_touched_flow and self._settling_s:
-            not_before_s = self._clock.wall_s() + self._settling_s
+        flow = await settled(self._adobe.flows, current.id_of("flow"), self._pace)
         return Applied(
             steps=steps,
             ids=self._ids,
-            inlet_url=str(flow["options"]["inletUrl"]),
+            inlet_url=inlet_of(flow),
             state=str(flow["state"]),
-            not_before_s=not_before_s,
+            not_before_s=not_before_s(flow, self._pace, is_changed=self._has_touched_flow),
         )
-
-
-def _taken(error: AdobeError) -> bool:
-    """Whether the registry says that the title is taken: a run beside this one was faster."""
-    return error.code == "XDM-3005-400"

@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 
 from relay.errors import AdobeError
 from relay.provision.desired import Desired
-from relay.provision.look import Adobe, Current
+from relay.provision.look import Adobe, Current, other_flows
 from relay.provision.plan import TITLES
 
 ORDER = ("flow", "source", "target", "mapping", "dataset", "schema", "field_group")
@@ -38,6 +38,9 @@ async def destroy(
         if not id_ or (only and name not in only):
             continue
         if desired.schema_id and name in {"schema", "field_group"}:
+            continue
+        if name == "mapping" and (users := await other_flows(adobe, id_, current.id_of("flow"))):
+            progress(f"leave {TITLES[name]} {id_}: flow {users[0]} uses it, too")
             continue
         progress(f"delete {TITLES[name]} {id_}")
         try:

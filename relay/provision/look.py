@@ -8,7 +8,7 @@ never changed. `Ids` may be empty: everything can be found again.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal
 
 from relay.adobe.catalog import Catalog
 from relay.adobe.data_prep import DataPrep
@@ -102,7 +102,7 @@ async def look(adobe: Adobe, desired: Desired, known: Ids) -> Current:
     )
     await _look_at_schema(adobe, desired, known, current)
     current.dataset = await find_dataset(adobe, desired, known.dataset, current.obstacles)
-    current.mapping = await _find_mapping(adobe, desired, known, current)
+    current.mapping = await _look_at_mapping(adobe, desired, known, current)
     return current
 
 
@@ -111,7 +111,7 @@ def oldest(items: list[Item]) -> Item | None:
     return min(
         items,
         key=lambda item: (
-            item.get("createdAt") or item.get("created") or 0,
+            item.get("createdAt") or item.get("created") or item.get("createdDate") or 0,
             str(item.get("$id") or item.get("id")),
         ),
         default=None,
@@ -130,7 +130,7 @@ async def find_dataset(
         item for item in named if desired.route in (item.get("tags") or {}).get("relay_route", ())
     ]
     if named and not ours:
-        obstacles.append(_obstacle("a dataset", desired, named[0]["id"]))
+        obstacles.append(_obstacle("a dataset", desired.name, named[0]["id"]))
     return oldest(ours)
 
 
@@ -163,7 +163,7 @@ async def _flow_item(
     if named and not ours:
         what = {"flows": "a flow", "sourceConnections": "a source connection"}
         label = what.get(kind, "a target connection")
-        current.obstacles.append(_obstacle(label, desired, named[0]["id"]))
+        current.obstacles.append(_obstacle(label, desired.name, named[0]["id"]))
     return oldest(ours)
 
 
@@ -171,56 +171,80 @@ async def _look_at_schema(adobe: Adobe, desired: Desired, known: Ids, current: C
     if desired.schema_id:
         current.schema = await present(adobe.schemas.get("schemas", desired.schema_id))
         return
-    obstacles = current.obstacles
-    current.field_group = await _titled(
-        adobe, desired, "fieldgroups", f"{desired.name} fields", known.field_group, obstacles
-    )
-    current.schema = await _titled(
-        adobe, desired, "schemas", desired.name, known.schema, obstacles
+    schemas = await _titled(adobe, desired, "schemas", known.schema, current.obstacles)
+    current.schema = next(iter(schemas), None)
+    groups = await _titled(adobe, desired, "fieldgroups", known.field_group, current.obstacles)
+    # Two runs at once may have made two: the one that the schema is made of counts.
+    used = {part.get("$ref") for part in (current.schema or {}).get("allOf") or []}
+    used |= set((current.schema or {}).get("meta:extends") or [])
+    current.field_group = next(
+        (group for group in groups if group["$id"] in used), next(iter(groups), None)
     )
 
 
 async def _titled(
     adobe: Adobe,
     desired: Desired,
-    kind: Any,
-    title: str,
+    kind: Literal["schemas", "fieldgroups"],
     known: str,
     obstacles: list[str],
-) -> Item | None:
+) -> list[Item]:
+    """List ours of the title, in full, in the registry's order; or the one that is known."""
     if known and (found := await present(adobe.schemas.get(kind, known))):
-        return found
+        return [found]
+    title = desired.name if kind == "schemas" else f"{desired.name} fields"
+    what = "a schema" if kind == "schemas" else "a field group"
+    ours: list[Item] = []
+    others: list[Item] = []
     async for item in adobe.schemas.find(kind, title=title):
         if item.get("title") != title:
             continue
         found = await present(adobe.schemas.get(kind, item["$id"]))
-        if found is None:
-            continue
-        if _is_ours(found, desired):
-            return found
-        what = "a schema" if kind == "schemas" else "a field group"
-        obstacles.append(_obstacle(what, desired, item["$id"]))
-    return None
+        if found is not None:
+            (ours if _is_ours(found, desired) else others).append(found)
+    if others and not ours:
+        obstacles.append(_obstacle(what, title, others[0]["$id"]))
+    return ours
 
 
-async def _find_mapping(
+async def _look_at_mapping(
     adobe: Adobe, desired: Desired, known: Ids, current: Current
 ) -> Item | None:
     id_, version = mapping_of(current.flow)
-    if id_:
-        return await present(adobe.mappings.get(id_, version=version))
+    if id_ and (found := await present(adobe.mappings.get(id_, version=version))):
+        return found
     if known.mapping and (found := await present(adobe.mappings.get(known.mapping))):
         return found
+    return await find_mapping(adobe, desired, current)
+
+
+async def find_mapping(adobe: Adobe, desired: Desired, current: Current) -> Item | None:
+    """
+    Find a mapping set that no other flow uses, with the wanted rows for the route's schema.
+
+    Mapping sets have no name and no mark: one that says the same and is nobody else's is ours.
+    """
     if not current.schema_id:
         return None
-    # Mapping sets have no name: one with the same rows for the same schema is the one.
     wanted = canonical_rows(desired.rows(current.tenant))
-    async for item in adobe.mappings.all():
-        if schema_of_mapping(item) == current.schema_id and (
-            canonical_rows(item.get("mappings") or []) == wanted
-        ):
-            return item
-    return None
+    alike = [
+        item
+        async for item in adobe.mappings.all()
+        if schema_of_mapping(item) == current.schema_id
+        and canonical_rows(item.get("mappings") or []) == wanted
+    ]
+    free = [
+        item for item in alike if not await other_flows(adobe, item["id"], current.id_of("flow"))
+    ]
+    return oldest(free)
+
+
+async def other_flows(adobe: Adobe, mapping_id: str, flow_id: str) -> list[str]:
+    """List the ids of the flows that use a mapping set, *flow_id* left out."""
+    filter_ = f"transformations[].params.mappingId=={mapping_id}"
+    return [
+        flow["id"] async for flow in adobe.flows.find("flows", filter_) if flow["id"] != flow_id
+    ]
 
 
 def schema_of_mapping(item: Item) -> str:
@@ -248,5 +272,5 @@ def _is_ours(item: Item, desired: Desired) -> bool:
     return str(item.get("description", "")).endswith(desired.mark)
 
 
-def _obstacle(what: str, desired: Desired, id_: str) -> str:
-    return f"{what} named {desired.name!r} exists ({id_}) and was not made for this route"
+def _obstacle(what: str, name: str, id_: str) -> str:
+    return f"{what} named {name!r} exists ({id_}) and was not made for this route"

@@ -10,6 +10,7 @@ Source:
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
@@ -69,11 +70,20 @@ def has_changes(steps: tuple[Step, ...]) -> bool:
     return any(step.action is not Action.LEAVE for step in steps)
 
 
-def missing_fields(desired: Desired, current: Current) -> Item:
-    """The tenant's fields that the mapping feeds and the field group lacks."""
-    have = _tenant_properties(current)
-    wanted = desired.fields(current.tenant)
-    return {name: leaf for name, leaf in wanted.items() if name not in have}
+def missing_fields(desired: Desired, current: Current) -> dict[tuple[str, ...], Item]:
+    """Find the tenant's fields that the mapping feeds and the field group lacks, by their path."""
+    return dict(_lacking((), desired.fields(current.tenant), _tenant_properties(current)))
+
+
+def _lacking(
+    above: tuple[str, ...], wanted: Item, have: Item
+) -> Iterator[tuple[tuple[str, ...], Item]]:
+    for name, field in wanted.items():
+        path = (*above, name)
+        if name not in have:
+            yield path, field
+        elif "properties" in field:
+            yield from _lacking(path, field["properties"], have[name].get("properties") or {})
 
 
 def _schema_steps(desired: Desired, current: Current) -> tuple[Step, ...]:
@@ -91,7 +101,8 @@ def _field_group_step(desired: Desired, current: Current) -> Step:
         return Step("field_group", Action.CREATE, "there is none")
     missing = missing_fields(desired, current)
     if missing:
-        why = f"the mapping feeds fields it lacks: {', '.join(sorted(missing))}"
+        names = sorted(".".join(path) for path in missing)
+        why = f"the mapping feeds fields it lacks: {', '.join(names)}"
         return Step("field_group", Action.UPDATE, why, id_)
     return Step("field_group", Action.LEAVE, "as wanted", id_)
 

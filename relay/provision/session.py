@@ -18,20 +18,49 @@ from relay.adobe.http import AdobeHttp, Tenancy
 from relay.clock import SystemClock
 from relay.config import Config, RouteConfig, shipped
 from relay.errors import ConfigError, ProvisionError
+from relay.provision.apply import Applied, Apply, Progress
 from relay.provision.desired import Desired
-from relay.provision.look import Adobe
+from relay.provision.look import Adobe, Current, look
 from relay.provision.remember import Memory
+from relay.provision.settle import Pace
 
 
 @dataclass(frozen=True, slots=True)
 class Session:
-    """One route's set-up: the clients, what is wanted, and what is remembered."""
+    """One route's set-up: the clients, what is wanted, what is remembered, how long to wait."""
 
-    http: AdobeHttp
     adobe: Adobe
     access: DataAccess
     desired: Desired
     memory: Memory
+    pace: Pace
+
+    async def look(self) -> Current:
+        """
+        Read the set-up as it is.
+
+        Raises:
+            AdobeError: a call was refused.
+        """
+        return await look(self.adobe, self.desired, self.memory.read())
+
+    async def apply(self, progress: Progress) -> Applied:
+        """
+        Bring the set-up to what is wanted; a second run on this machine waits for the first.
+
+        Raises:
+            ProvisionError: something is in the way, or the flow did not settle.
+            AdobeError: a call was refused for good.
+        """
+        async with self.memory.turn():
+            work = Apply(
+                self.adobe,
+                self.desired,
+                pace=self.pace,
+                progress=progress,
+                remember=self.memory.write,
+            )
+            return await work.run(self.memory.read())
 
 
 @asynccontextmanager
@@ -56,11 +85,11 @@ async def open_session(config: Config, route: str) -> AsyncIterator[Session]:
             clock=clock,
         )
         yield Session(
-            http=http,
             adobe=Adobe.of(http),
             access=DataAccess(http),
             desired=desired_of(name, section),
             memory=Memory(Path(adobe.state_path), name),
+            pace=Pace(clock, adobe.settling_time),
         )
 
 

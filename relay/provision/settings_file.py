@@ -2,40 +2,98 @@
 
 from __future__ import annotations
 
+import os
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import tomlkit
+from tomlkit.exceptions import TOMLKitError
 
-from relay.provision.apply import Applied
-
-
-def inlet_section(route: str, applied: Applied) -> str:
-    """The ready section for *route*, as it would stand in the settings file."""
-    lines = [f"[routes.{route}.inlet]"]
-    lines += [f'{key} = "{value}"' for key, value in _values(applied).items()]
-    return "\n".join(lines) + "\n"
+from relay.errors import ProvisionError
+from relay.provision.look import Ids
 
 
-def write_inlet(path: Path, route: str, applied: Applied) -> None:
+@dataclass(frozen=True, slots=True)
+class Inlet:
     """
-    Put url, flow id and earliest time into *path*; everything else stays as it is.
+    What a route's section says about its inlet; what is empty is not written.
 
-    The file is replaced in one step and keeps its mode.
+    *not_before_s* is wall-clock seconds UTC, 0 for no such moment.
     """
-    document = tomlkit.parse(path.read_text(encoding="utf-8"))
-    inlet = document["routes"][route].setdefault("inlet", tomlkit.table())
-    for key, value in _values(applied).items():
-        inlet[key] = value
+
+    url: str
+    flow_id: str
+    not_before_s: float = 0.0
+    schema_id: str = ""
+    dataset_id: str = ""
+    ims_org_id: str = ""
+
+    @classmethod
+    def of(cls, ids: Ids, *, url: str, not_before_s: float, org_id: str) -> Inlet:
+        """Make it from the ids of a set-up."""
+        return cls(url, ids.flow, not_before_s, ids.schema, ids.dataset, org_id)
+
+    def values(self) -> dict[str, str]:
+        """Give the settings by their keys, in the order in which they are written."""
+        values = {
+            "url": self.url,
+            "flow_id": self.flow_id,
+            "not_before": rfc_3339(self.not_before_s),
+            "schema_id": self.schema_id,
+            "dataset_id": self.dataset_id,
+            "ims_org_id": self.ims_org_id,
+        }
+        return {key: value for key, value in values.items() if value}
+
+    def section(self, route: str) -> str:
+        """Write the ready section of *route* as it would stand in the settings file."""
+        table = tomlkit.table()
+        table.update(self.values())
+        return f"[routes.{tomlkit.key(route).as_string()}.inlet]\n{tomlkit.dumps(table)}"
+
+
+def write_inlet(path: Path, route: str, inlet: Inlet) -> None:
+    """
+    Put *inlet* into the section of *route* in the file *path*; all else stays as it is.
+
+    The file is replaced in one step and keeps its mode; a link to it stays a link.
+
+    Raises:
+        ProvisionError: it cannot be read or written, or has no such section.
+    """
+    path = path.resolve()
+    try:
+        document = tomlkit.parse(path.read_text(encoding="utf-8"))
+        routes: Any = document["routes"]
+        table = routes[route].setdefault("inlet", tomlkit.table())
+        for key, value in inlet.values().items():
+            table[key] = value
+        _replace(path, tomlkit.dumps(document))
+    except (OSError, TOMLKitError, KeyError, TypeError, AttributeError) as error:
+        why = (
+            error.strerror if isinstance(error, OSError) else f"no [routes.{route}] to write into"
+        )
+        raise ProvisionError(
+            f"the inlet is made, but could not be written to {path}: {why}",
+            hint="put it in by hand:\n" + inlet.section(route),
+        ) from None
+
+
+def _replace(path: Path, text: str) -> None:
     draft = path.with_name(path.name + ".new")
-    draft.write_text(tomlkit.dumps(document), encoding="utf-8")
-    draft.chmod(path.stat().st_mode & 0o777)
+    with draft.open("w", encoding="utf-8") as stream:
+        draft.chmod(path.stat().st_mode & 0o777)
+        stream.write(text)
+        stream.flush()
+        os.fsync(stream.fileno())
     draft.replace(path)
 
 
-def _values(applied: Applied) -> dict[str, str]:
-    values = {"url": applied.inlet_url, "flow_id": applied.ids.flow}
-    if applied.not_before_s:
-        when = datetime.fromtimestamp(applied.not_before_s, UTC).replace(microsecond=0)
-        values["not_before"] = when.isoformat().replace("+00:00", "Z")
-    return values
+def rfc_3339(wall_s: float) -> str:
+    """Write a moment, rounded up to the second, in UTC; empty for 0."""
+    if not wall_s:
+        return ""
+    when = datetime.fromtimestamp(int(wall_s) + (wall_s % 1 > 0), UTC)
+    return when.isoformat().replace("+00:00", "Z")
