@@ -16,11 +16,13 @@ that found the inlet busy or absent, for a delay that grows until something is t
 failed alone (500, or its item in a 207) is put off alone.
 
 While paused, one record at a time is tried every ``probe_interval``; the pause ends when something
-that was sent after its beginning is taken.
+that was sent after its beginning is taken. Once there are 20 suspects they take turns, and every
+tenth probe may try one more, so that no row of bad events, however long, stops what is behind it.
 
 With ``ordering = "strict"`` one request is in flight and what comes back goes first again. Only an
 event that was refused three times for itself lets one other pass, because nothing else can show
-whether the event or the inlet is at fault; when that one is refused too, the route pauses.
+whether the event or the inlet is at fault; when that one is refused too, the route pauses, and the
+two take turns.
 """
 
 from __future__ import annotations
@@ -48,6 +50,7 @@ _UNREADABLE_BEFORE_PAUSE = 5
 _ATTEMPTS_BEFORE_CUT = 5
 _STRICT_TRIES = 3
 _STRICT_MOST_SUSPECTS = 2
+_PROBES_FOR_ONE_MORE = 10
 
 
 @dataclass(slots=True, eq=False)
@@ -109,6 +112,7 @@ class Dispatch:
         self._paused_at = 0
         self._probe_due_s = 0.0
         self._is_probing = False
+        self._probes = 0
         self._unreadable = 0
         self._is_closing = False
         self.is_mode_new = False
@@ -209,8 +213,9 @@ class Dispatch:
     def _next_probe(self, now_s: float) -> Piece | None:
         if self._is_probing or self._probe_due_s > now_s:
             return None
+        self._probes += 1
         most = _STRICT_MOST_SUSPECTS if self._is_strict else MOST_SUSPECTS
-        return self.line.probe(most_suspects=most)
+        return self.line.probe(most_suspects=most + self._probes // _PROBES_FOR_ONE_MORE)
 
     def _took(self, request: Request) -> None:
         self.suspects.took(request.sent)
@@ -373,6 +378,7 @@ class Dispatch:
         if self.pause is None:
             self.pause = pause_for(self._route, why, detail, since_s=self._clock.wall_s())
             self._paused_at = self.suspects.sent()
+            self._probes = 0
             self._probe_due_s = self._clock.monotonic_s() + self._inlet.probe_interval
 
     def __repr__(self) -> str:

@@ -437,3 +437,18 @@ def test_an_abandoned_request_is_held_again():
     bench.dispatch.abandoned(request)
     assert bench.dispatch.limit.in_flight == 0
     assert sent(bench.next()) == [1, 2]
+
+
+@pytest.mark.parametrize(("ordering", "bad"), [("none", 30), ("strict", 4)])
+def test_a_long_row_of_bad_events_does_not_stop_the_good_ones(ordering: str, bad: int):
+    """Bad for its own reason each: the route pauses, finds a good one, and blames them all."""
+    bench = Bench(ordering=ordering, mode="single")
+    bench.add(*range(bad + 20))
+    while len(bench.delivered) + len(bench.refused) < bad + 20:
+        request = bench.next()
+        if sent(request)[0] < bad:
+            bench.status(request, 400, document=INVALID)
+        else:
+            bench.took(request)
+        assert bench.clock.monotonic_s() < 1000
+    assert sorted(bench.refused) == list(range(bad))
