@@ -39,6 +39,7 @@ from relay.emulator.store import FIRST_SANDBOX, Item, Sandbox, Store
 MAX_BODY_BYTES = 4 * 1024 * 1024  # Assumed; no document names a limit for control calls
 MAX_DEPTH = 100
 
+_MEDIA_TYPES = frozenset({"application/json", "application/json-patch+json"})
 _ORG_ID = re.compile(r"[^@\s]+@AdobeOrg")
 _SANDBOX_NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,255}")
 
@@ -118,6 +119,8 @@ def _endpoint(store: Store, service: Service, handlers: Handlers) -> Endpoint:
         try:
             body = await _read(request, service)
             client_id, sandbox = _admit(request, store, service)
+            if body and store.settings.strict:
+                _require_json(request)
             handler = handlers.get("GET" if request.method == "HEAD" else request.method)
             if handler is None:
                 raise method_not_allowed(service, request.method)
@@ -183,6 +186,18 @@ def _sandbox(request: Request, store: Store, service: Service, org_id: str) -> S
     if found is None:
         raise flow_problem("2100-404", f"The sandbox {name} was not found in the organisation")
     return found
+
+
+def _require_json(request: Request) -> None:
+    """
+    Refuse a body that does not say that it is JSON.
+
+    Source: ``gateway_errors.json``, ``BadRequestError``; every service asks for the header with a
+    payload (adobe.md §3).
+    """
+    media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if media_type not in _MEDIA_TYPES:
+        raise plain_problem(400, "BadRequestError", "A valid content-type must be specified")
 
 
 def _is_shallow(document: Any) -> bool:

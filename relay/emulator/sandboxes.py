@@ -16,6 +16,7 @@ import re
 from starlette.responses import Response
 from starlette.routing import BaseRoute
 
+from relay.emulator.flow_life import INLET
 from relay.emulator.gateway import Call, routes
 from relay.emulator.json_answer import json_answer
 from relay.emulator.problems import Service, bad_request, not_found
@@ -98,7 +99,7 @@ def _emptied(call: Call, box: Sandbox) -> None:
     """Take away everything in *box*, inlets first."""
     for kind in ("flows", "connections"):
         for item in box.of(kind).values():
-            if inlet_id := item.get("_emulatedInletId"):
+            if inlet_id := item.get(INLET):
                 call.store.inlets.remove(inlet_id)
     box.made.clear()
 

@@ -95,10 +95,11 @@ async def test_each_organisation_has_a_tenant_of_its_own():
 async def test_a_body_that_is_no_object_is_refused_in_the_service_s_own_form(body):
     """Bad JSON gets 400: a FLOW code from Flow Service, a plain problem from Catalog."""
     async with control() as adobe:
-        answer = await adobe.call("POST", FLOWS, content=body)
+        how = {"content": body, "headers": {"content-type": "application/json"}}
+        answer = await adobe.call("POST", FLOWS, **how)
         assert answer.status_code == 400
         assert keys_of(answer.json()["report"]).keys() >= {"detailed-message", "request-id"}
-        plain = await adobe.call("POST", f"{CATALOG}/dataSets", content=body)
+        plain = await adobe.call("POST", f"{CATALOG}/dataSets", **how)
         expected = fixture_of("gateway_errors.json")[6]["body"]
         assert keys_of(plain.json()) == keys_of(expected)
 
@@ -106,10 +107,24 @@ async def test_a_body_that_is_no_object_is_refused_in_the_service_s_own_form(bod
 async def test_nesting_and_size_of_a_body_are_bounded():
     """A body nested deeper than anything meant gets 400, one over 4 MiB 413."""
     async with control() as adobe:
+        headers = {"content-type": "application/json; charset=utf-8"}
         deep = b'{"name":' + b"[" * 500 + b"]" * 500 + b"}"
-        assert (await adobe.call("POST", FLOWS, content=deep)).status_code == 400
+        assert (await adobe.call("POST", FLOWS, content=deep, headers=headers)).status_code == 400
         large = b'"' + b"x" * (4 * 1024 * 1024) + b'"'
-        assert (await adobe.call("POST", FLOWS, content=large)).status_code == 413
+        assert (await adobe.call("POST", FLOWS, content=large, headers=headers)).status_code == 413
+
+
+@pytest.mark.parametrize("content_type", ["", "text/plain", "application/x-www-form-urlencoded"])
+async def test_a_body_says_that_it_is_json(content_type):
+    """A payload without a JSON content type is refused as documented, by a strict Adobe only."""
+    how = {"content": b'{"name": "x"}', "headers": {"content-type": content_type}}
+    async with control() as adobe:
+        answer = await adobe.call("POST", FLOWS, **how)
+        assert answer.status_code == 400
+        assert answer.json() == fixture_of("gateway_errors.json")[6]["body"]
+    async with control(strict=False) as adobe:
+        body = (await adobe.call("POST", FLOWS, **how)).json()
+        assert body["type"].endswith("FLOW-1455-400")
 
 
 async def test_unknown_paths_and_methods_are_answered_in_json():

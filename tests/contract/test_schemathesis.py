@@ -143,7 +143,7 @@ def test_no_request_makes_the_control_plane_fail(world, described, operation):
         ),
     )
     def run(case: Any, uses_known: bool, raw: bytes | None) -> None:
-        headers = {**world.headers, "accept": XED}
+        headers = {**world.headers, "accept": XED, "content-type": "application/json"}
         headers |= {
             name: value.encode("latin-1", "replace").decode("latin-1")
             for name, value in (case.headers or {}).items()
