@@ -15,7 +15,7 @@ from relay.spool.dedupe import key_of
 from relay.spool.folded import Totals, totals_of
 from relay.spool.port import Found, Query, Settlement
 
-_COLUMNS = (
+COLUMNS = (
     "position, route, received_at_s, size_bytes, attempt, outcome, reason, event_id, event_key, "
     "stage, path, detail, settled_at_s"
 )
@@ -56,8 +56,12 @@ class Outcomes:
     def add(self, settlements: Sequence[Settlement], now_s: float) -> None:
         """Write one row for each of *settlements*."""
         self._database.insert(
-            f"INSERT INTO outcomes ({_COLUMNS})", [_row(one, now_s) for one in settlements]
+            f"INSERT INTO outcomes ({COLUMNS})", [_row(one, now_s) for one in settlements]
         )
+
+    def put_back(self, rows: Sequence[Sequence[Any]]) -> None:
+        """Write rows that were read from another state."""
+        self._database.insert(f"INSERT INTO outcomes ({COLUMNS})", rows)
 
     def get(self, position: int) -> Found | None:
         """Read the row of *position*."""

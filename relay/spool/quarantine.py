@@ -9,13 +9,14 @@ stays. Each copy carries its checksum, because SQLite's pages have none.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from typing import Any
 from zlib import crc32
 
 from relay.envelope import Entry, Envelope
 from relay.spool.database import Database
 
-_COLUMNS = "position, kept_bytes, spill_bytes, spill, crc, route, received_at_s, headers, body"
+COLUMNS = "position, kept_bytes, spill_bytes, spill, crc, route, received_at_s, headers, body"
 
 
 class Quarantine:
@@ -58,7 +59,11 @@ class Quarantine:
             self.entries += 1
             self.copies_bytes += kept_bytes
             self.spilled_bytes += envelope.spill_bytes
-        self._database.insert(f"INSERT INTO quarantine ({_COLUMNS})", rows)
+        self._database.insert(f"INSERT INTO quarantine ({COLUMNS})", rows)
+
+    def put_back(self, rows: Sequence[Sequence[Any]]) -> None:
+        """Write rows that were read from another state; `load` counts them."""
+        self._database.insert(f"INSERT INTO quarantine ({COLUMNS})", rows)
 
     def has(self, position: int) -> bool:
         """Say whether there is a copy of *position*."""

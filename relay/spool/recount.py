@@ -1,7 +1,7 @@
 """
 The accounts counted anew from disk, without the lock, beside a running relay or without one.
 
-`take_account` believes the running totals and reads only where the log ends. `recount` believes
+`take_account` believes the running totals and reads only the newest segment. `recount` believes
 nothing: it walks through every segment and row, and wants for each position from the first to the
 last exactly one of
 
@@ -28,13 +28,12 @@ from relay.spool.frame import Frame
 from relay.spool.highwater import read_mark
 from relay.spool.intervals import Intervals
 from relay.spool.lookup import walk
-from relay.spool.scan import scan
-from relay.spool.segment import HEADER_BYTES, Segment, list_segments
+from relay.spool.recover import recover
+from relay.spool.segment import Segment, list_segments
 from relay.spool.statement import Rows, Statement, damaged_copies, read_rows, read_statement
 
 _LOOKS = 3
 _NAMED = 20
-_FAR = 1 << 62
 
 Spans = list[tuple[int, int]]
 
@@ -70,12 +69,12 @@ def take_account(folder: Path) -> Account:
     """
     marked = _mark(folder)
     said = read_statement(folder)
-    last = _last_position(_segments(folder))
+    end = _find_end(folder, marked, said)
     return Account(
-        accepted=max(last, marked, said.highest),
-        pending=max(last, marked, said.highest) - said.passed + said.waiting,
+        accepted=end.position,
+        pending=end.position - said.passed + said.waiting,
         totals=said.totals,
-        problems=tuple(_ends_early(last, marked, said)),
+        problems=tuple(end.problems),
     )
 
 
@@ -88,37 +87,36 @@ def recount(folder: Path) -> Account:
     """
     marked = _mark(folder)
     said, rows = read_rows(folder)
-    log = _read_log(folder, 1)
-    last = max(log.last, marked, said.highest)
+    end = _find_end(folder, marked, said)
+    last = end.position
     ended, doubles = _join(rows.ended)
     placed, more = _join(sorted([*ended, *((one, one) for one in rows.replays)]))
     pending = Intervals(placed).missing(said.before, last)
     problems = [
-        *_ends_early(log.last, marked, said),
+        *end.problems,
         *(f"position {_span(span)} has more than one outcome" for span in doubles + more),
-        *_unreadable(folder, pending, log, rows),
+        *_unreadable(folder, pending, rows, last),
         *_differences(said, rows),
         *(f"quarantined position {one} has no copy of its bytes" for one in rows.uncopied),
         *(f"the quarantine's copy of position {one} is damaged" for one in damaged_copies(folder)),
     ]
     folded, kept = sum(said.folded.values()), sum(rows.counted.values())
-    plain = sum(high - low + 1 for low, high in pending)
-    if folded + kept + plain + len(rows.replays) != last:
+    waiting = sum(high - low + 1 for low, high in pending) + len(rows.replays)
+    if folded + kept + waiting != last:
         problems.append(
-            f"folded {folded} + kept {kept} + pending {plain + len(rows.replays)} is not the "
-            f"{last} accepted"
+            f"folded {folded} + kept {kept} + pending {waiting} is not the {last} accepted"
         )
     totals = Counter(said.folded)
     totals.update(rows.counted)
-    return Account(last, plain + len(rows.replays), dict(totals), folded, kept, tuple(problems))
+    return Account(last, waiting, dict(totals), folded, kept, tuple(problems))
 
 
 @dataclass(frozen=True, slots=True)
-class _Log:
-    """Where the log ends, and which of its positions can be read."""
+class _End:
+    """The last accepted position, and what is wrong with the end of the log."""
 
-    last: int
-    readable: Intervals
+    position: int
+    problems: list[str]
 
 
 def _mark(folder: Path) -> int:
@@ -140,21 +138,29 @@ def _segments(folder: Path) -> list[Segment]:
         raise SpoolError(f"the log in {folder} cannot be read: {error.strerror}") from error
 
 
-def _last_position(segments: list[Segment]) -> int:
-    """Find the last valid frame, or what the newest segment follows."""
-    if not segments:
-        return 0
-    tail = segments[-1]
-    last, offset, expected = tail.first - 1, HEADER_BYTES, tail.first
-    while tail.readable and offset < tail.end:
-        chunk = scan(tail, offset, expected, end=tail.end)
-        last = max([last, *(item.position for _, _, item in chunk.frames)])
-        offset, expected = chunk.offset, chunk.expected
-    return last
+def _find_end(folder: Path, marked: int, said: Statement) -> _End:
+    """
+    Find where the log ends, just as opening the spool would.
+
+    *marked* and *said* were read before, so that what they know was in the log already.
+    """
+    known = max(marked, said.highest)
+    segments = _segments(folder)
+    try:
+        found = recover(segments, proven=known, epoch=0, before=said.before)
+    except OSError as error:
+        raise SpoolError(f"the log in {folder} cannot be read: {error.strerror}") from error
+    problems = [
+        f"the log ends at position {lost.first - 1}, but {known} was acknowledged; positions "
+        f"{lost.first} to {known} are lost and not yet reported"
+        for lost in found.lost
+        if found.tail is None and lost.last == known
+    ]
+    return _End(found.position, problems)
 
 
-def _read_log(folder: Path, first: int, last: int = _FAR) -> _Log:
-    """Walk through the log from *first* to *last*."""
+def _readable(folder: Path, first: int, last: int) -> Intervals:
+    """Walk through the log from *first* to *last*; give what can be read."""
     segments = _segments(folder)
     readable = Intervals()
     run = [0, -1]
@@ -173,7 +179,7 @@ def _read_log(folder: Path, first: int, last: int = _FAR) -> _Log:
     except OSError as error:
         raise SpoolError(f"the log in {folder} cannot be read: {error.strerror}") from error
     readable.add(*run)
-    return _Log(max(readable.last, segments[-1].first - 1 if segments else 0), readable)
+    return readable
 
 
 def _join(spans: Spans) -> tuple[Spans, Spans]:
@@ -191,19 +197,10 @@ def _join(spans: Spans) -> tuple[Spans, Spans]:
     return joined, doubles
 
 
-def _ends_early(last: int, marked: int, said: Statement) -> Iterable[str]:
-    known = max(marked, said.highest)
-    if last < known:
-        yield (
-            f"the log ends at position {last}, but {known} was acknowledged; positions "
-            f"{last + 1} to {known} are lost and not yet reported"
-        )
-
-
-def _unreadable(folder: Path, pending: Spans, log: _Log, rows: Rows) -> Iterable[str]:
+def _unreadable(folder: Path, pending: Spans, rows: Rows, last: int) -> Iterable[str]:
     """Name pending positions whose bytes are nowhere, after looking again."""
     replays = [(one, one) for one in rows.replays if one not in rows.copies]
-    missing = _without([*pending, *replays], log.readable)
+    missing = _without([*pending, *replays], _readable(folder, 1, last))
     for _ in range(_LOOKS - 1):
         if not missing:
             break
@@ -212,8 +209,7 @@ def _unreadable(folder: Path, pending: Spans, log: _Log, rows: Rows) -> Iterable
         ended.add(1, said.before - 1)
         missing = _without(missing, ended)
         if missing:
-            log = _read_log(folder, missing[0][0], missing[-1][1])
-            missing = _without(missing, log.readable)
+            missing = _without(missing, _readable(folder, missing[0][0], missing[-1][1]))
     for span in missing[:_NAMED]:
         yield f"position {_span(span)} has no outcome and cannot be read"
     if len(missing) > _NAMED:

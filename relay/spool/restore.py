@@ -3,13 +3,14 @@ The state opened; and when it is missing or damaged, made anew from what the log
 
 A damaged ``state.db`` is set aside as ``state.db.damaged-N``, never deleted. In the new one every
 entry that the log keeps is pending again, what retention folded has its totals from the file
-``folded``, and what only the old state had (quarantined entries whose segment is gone) is lost
-and reported.
+``folded``. What only the old state had, which is quarantined entries whose segment is gone, is
+saved as far as it reads right (`relay.spool.rescue`); the rest is lost and reported.
 """
 
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,6 +18,7 @@ from relay.errors import SpoolError
 from relay.outcome import Outcome, Reason
 from relay.spool.database import Database, is_damage, set_aside
 from relay.spool.folded import Totals
+from relay.spool.rescue import Rescued, rescue
 from relay.spool.state import State
 
 
@@ -60,13 +62,16 @@ def open_state(source: StateSource) -> tuple[State, list[str]]:
             problem = f"is damaged ({type(error).__name__})"
     try:
         name = set_aside(path)
-        state = _make(_database(source), source)
+        rescued = rescue(path.with_name(name), source.before)
+        state = _make(_database(source), source, rescued)
     except sqlite3.Error as error:
         raise SpoolError(
             f"the state cannot be made anew: {error}", hint="check the disk of spool.path"
         ) from error
     kept = f"; it is set aside as {name}" if (source.folder / name).exists() else ""
     notes = [f"state.db {problem}{kept}; every event that the log keeps is pending again"]
+    if rescued:
+        notes.append(f"{len(rescued)} quarantined events were saved from it")
     lost = state.accounts.totals.get(("", Outcome.LOST, Reason.STATE_DAMAGED), 0)
     if lost:
         notes.append(f"lost {lost} events below position {source.before}: only state.db had them")
@@ -124,10 +129,10 @@ def _state(database: Database, source: StateSource) -> State:
     )
 
 
-def _make(database: Database, source: StateSource) -> State:
+def _make(database: Database, source: StateSource, rescued: Sequence[Rescued] = ()) -> State:
     """Make the tables, durable, with what is known of what is gone."""
     folded = dict(source.folded)
-    unknown = source.before - 1 - sum(folded.values())
+    unknown = source.before - 1 - sum(folded.values()) - len(rescued)
     if unknown > 0:
         folded["", Outcome.LOST, Reason.STATE_DAMAGED] = unknown
     state = _state(database, source)
@@ -135,6 +140,10 @@ def _make(database: Database, source: StateSource) -> State:
         database.create()
         state.accounts.fold(source.before, folded)
         state.accounts.change(folded)
+        for one in rescued:
+            state.accounts.change({(one.route, Outcome.QUARANTINED, one.reason): 1})
+        state.outcomes.put_back([one.outcome_row for one in rescued])
+        state.quarantine.put_back([one.copy_row for one in rescued])
         state.facts.set_number("cursor", source.before - 1)
     state.load()
     state.sync()

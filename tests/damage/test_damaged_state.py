@@ -48,6 +48,7 @@ HURTS = {
     "noise inside": lambda path: overwrite(path, 3 * 4096, b"\xa5" * 4096),
     "a total changed": lambda path: change(path, "UPDATE totals SET count = count + 1"),
     "an outcome removed": lambda path: change(path, "DELETE FROM outcomes WHERE position = 7"),
+    "a range removed": lambda path: change(path, "DELETE FROM ranges"),
     "a range made longer": lambda path: change(path, "UPDATE ranges SET last = 10"),
     "a table dropped": lambda path: change(path, "DROP TABLE replays"),
 }
@@ -175,6 +176,43 @@ async def test_what_retention_deleted_keeps_its_outcome(tmp_path):
         assert stats.outcomes_by_reason["", Outcome.LOST, Reason.STATE_DAMAGED] == 1
         assert any("lost 1 events below" in one for one in stats.damage)
     assert account(folder).accepted == 40
+
+
+@pytest.mark.parametrize("hurt", ["a total changed", "a range removed", "noise inside"])
+async def test_the_quarantine_is_saved_from_a_damaged_state(tmp_path, hurt):
+    """A quarantined entry whose segment is gone survives damage elsewhere in the state."""
+    folder, clock = tmp_path / "spool", ManualClock()
+    first = await retained(folder, clock)
+    path = folder / "state.db"
+    if hurt == "noise inside":
+        connection = sqlite3.connect(path)
+        sql = "SELECT rootpage FROM sqlite_master WHERE name = 'ranges'"
+        page = connection.execute(sql).fetchone()[0]
+        connection.close()
+        overwrite(path, (page - 1) * 4096, b"\xa5" * 4096)
+    else:
+        HURTS[hurt](path)
+    async with spool_at(folder, clock) as spool:
+        assert any("1 quarantined events were saved" in one for one in spool.stats().damage)
+        stats = spool.stats()
+        assert stats.outcomes_by_reason["a", Outcome.QUARANTINED, Reason.SCHEMA_VIOLATION] == 1
+        assert (stats.outcomes[Outcome.LOST], stats.pending) == (0, 41 - first)
+        assert await spool.body(3) == envelope(3, size=8000)
+        (found,) = await spool.find(Query(event_id="id-3"))
+        assert found.reason is Reason.SCHEMA_VIOLATION
+    assert account(folder).quarantined == 1
+
+
+async def test_a_damaged_copy_is_not_saved(tmp_path):
+    """A copy whose own bytes are damaged is not saved but reported lost."""
+    folder, clock = tmp_path / "spool", ManualClock()
+    await retained(folder, clock)
+    change(folder / "state.db", "UPDATE quarantine SET body = zeroblob(8000)")
+    change(folder / "state.db", "UPDATE totals SET count = count + 1")
+    async with spool_at(folder, clock) as spool:
+        assert spool.stats().outcomes[Outcome.LOST] == 1
+        assert await spool.body(3) is None
+    account(folder)
 
 
 async def test_a_state_older_than_retention_is_not_believed(tmp_path):
