@@ -155,6 +155,7 @@ class OAuth:
             async for chunk in response.aiter_bytes():
                 body += chunk
                 if len(body) > _ANSWER_MAX_BYTES:
+                    body.clear()
                     break
         try:
             document = orjson.loads(body)

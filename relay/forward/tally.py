@@ -14,7 +14,7 @@ def observe_all(histogram: Histogram, values: Sequence[float]) -> None:
     Observe each of *values*; *histogram* is one child, its labels chosen.
 
     Reaches into prometheus-client, which has no such call: one bucket counts once for all values
-    that fall into it. ``tests/unit/test_forward_tally.py`` holds it against `Histogram.observe`.
+    that fall into it. ``tests/unit/test_forward_parts.py`` holds it against `Histogram.observe`.
     """
     if not values:
         return
