@@ -9,6 +9,7 @@ from typing import Annotated, Any
 
 import typer
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from relay.cli.options import (
@@ -42,6 +43,17 @@ Body = Annotated[bool, typer.Option("--body", help="Print the raw body only, as 
 events = typer.Typer(help="Look events up, and send them again.", no_args_is_help=True)
 
 EVERYTHING = 1 << 62
+_WIDE = 1000
+_COLUMNS = (
+    "position",
+    "received",
+    "route",
+    "bytes",
+    "outcome",
+    "reason",
+    "event id",
+    "where",
+)
 
 
 def register(app: typer.Typer) -> None:
@@ -139,8 +151,10 @@ def show_list(config: str | None, wanted: Query, *, json: bool) -> None:
     if json:
         print_json({"events": found})
         return
-    columns = ("position", "received", "route", "bytes", "outcome", "reason", "event id", "where")
-    table = Table(*columns, box=None)
+    table = Table(box=None)
+    for name in _COLUMNS:
+        # Folded where the terminal is narrow: an id that is cut off helps nobody.
+        table.add_column(name, overflow="fold")
     for one in found:
         outcome = f"{one.outcome or 'pending'}{f' #{one.attempt}' if one.attempt > 1 else ''}"
         where = " ".join(part for part in (one.path, one.detail) if part)
@@ -151,10 +165,12 @@ def show_list(config: str | None, wanted: Query, *, json: bool) -> None:
             str(one.size_bytes),
             outcome,
             str(one.reason or ""),
-            one.event_id,
-            where,
+            escape(one.event_id),
+            escape(where),
         )
-    Console().print(table)
+    console = Console()
+    # A file or a pipe has no width.
+    (console if console.is_terminal else Console(width=_WIDE)).print(table)
 
 
 def show_one(config: str | None, wanted: Query, *, body: bool, json: bool) -> None:

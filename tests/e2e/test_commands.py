@@ -1,0 +1,170 @@
+"""Commands on a spool, beside a running relay and without one: the same answers."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import time
+from pathlib import Path
+
+import httpx
+import pytest
+from stack import KEY, RELAY, Stack
+
+from relay.customerio.signature import sign
+
+pytestmark = pytest.mark.sockets
+
+GOOD = [
+    {"event_id": f"good-{number}", "object_type": "email", "metric": "sent", "timestamp": 1}
+    for number in range(5)
+]
+# The schema asks for digits in timestampx.
+BAD = [
+    {"event_id": f"bad-{number}", "object_type": "email", "metric": "sent", "timestamp": "soon"}
+    for number in range(3)
+]
+
+
+def eight(folder: Path, *, goes_on: bool) -> Stack:
+    """Five delivered events and three in quarantine; the relay goes on, or has ended."""
+    stack = Stack(folder, drain_timeout="500ms")
+    stack.start_emulator()
+    stack.start_relay()
+    url = f"http://127.0.0.1:{stack.port}/webhooks/customerio"
+    for event in (*GOOD, *BAD):
+        body, stamp = json.dumps(event).encode(), str(int(time.time()))
+        headers = {"x-cio-timestamp": stamp, "x-cio-signature": sign(KEY, stamp, body)}
+        assert httpx.post(url, content=body, headers=headers).status_code == 200
+    stack.wait_settled()
+    if not goes_on:
+        stack.relay.terminate()
+        stack.relay.wait(30)
+    return stack
+
+
+@pytest.fixture(params=["beside", "without"])
+def spool(request, tmp_path):
+    """One to change."""
+    stack = eight(tmp_path, goes_on=request.param == "beside")
+    yield stack
+    stack.stop()
+
+
+@pytest.fixture(scope="module", params=["beside", "without"])
+def shown(request, tmp_path_factory):
+    """One to look at only."""
+    stack = eight(tmp_path_factory.mktemp("shown"), goes_on=request.param == "beside")
+    yield stack
+    stack.stop()
+
+
+def text(stack: Stack, *words: str) -> subprocess.CompletedProcess[bytes]:
+    """Run a command as a person does."""
+    return subprocess.run(
+        [*RELAY, *words, "--config", str(stack.config)],
+        capture_output=True,
+        env=stack.env,
+        timeout=60,
+        check=False,
+    )
+
+
+def test_lists_are_filtered(shown):
+    """Events ls and quarantine ls narrow by outcome, reason, id, position, time and limit."""
+
+    def positions(*words: str) -> list[int]:
+        code, found = shown.command(*words)
+        assert code == 0
+        return [event["position"] for event in found["events"]]
+
+    assert positions("events", "ls") == [1, 2, 3, 4, 5, 6, 7, 8]
+    assert positions("events", "ls", "--outcome", "delivered") == [1, 2, 3, 4, 5]
+    assert positions("events", "ls", "--event-id", "good-3") == [4]
+    assert positions("events", "ls", "--position", "7") == [7]
+    assert positions("events", "ls", "--limit", "3") == [1, 2, 3]
+    assert positions("events", "ls", "--since", "1h") == [1, 2, 3, 4, 5, 6, 7, 8]
+    assert positions("events", "ls", "--until", "1h") == []
+    assert positions("events", "ls", "--route", "other") == []
+    assert positions("events", "ls", "--pending") == []
+    assert positions("quarantine", "ls") == [6, 7, 8]
+    assert positions("quarantine", "ls", "--reason", "schema_violation") == [6, 7, 8]
+    assert positions("quarantine", "ls", "--reason", "not_json") == []
+    assert positions("quarantine", "ls", "--event-id", "bad-1") == [7]
+
+
+def test_one_event_is_shown_with_its_bytes(shown):
+    """Show tells reason, path and detail; --body prints exactly what was posted."""
+    code, event_shown = shown.command("quarantine", "show", "--event-id", "bad-0")
+    assert code == 0
+    event = event_shown["event"]
+    assert (event["reason"], event["stage"], event["attempt"]) == ("schema_violation", "schema", 1)
+    assert event["path"] == "#/_extconndev/timestampx"
+    assert "soon" not in event["detail"]
+    assert "x-cio-signature" in dict(event_shown["headers"])
+    body = text(shown, "events", "show", "--position", "6", "--body").stdout
+    assert json.loads(body) == BAD[0]
+    missing = text(shown, "events", "show", "--event-id", "never-seen")
+    assert missing.returncode == 1
+    assert b"there is no such event" in missing.stderr
+
+
+def test_replay_is_idempotent_and_keeps_the_account(spool):
+    """A dry run changes nothing; a replay makes pending again, once; the books balance."""
+    code, would = spool.command("quarantine", "replay", "--dry-run")
+    assert (code, would["done"]) == (0, 3)
+    assert spool.command("audit")[1]["quarantined"] == 3
+    code, done = spool.command("quarantine", "replay", "--event-id", "bad-0", "--rate", "50")
+    assert (code, done["done"]) == (0, 1)
+    code, account = spool.command("audit", "--deep")
+    assert code == 0
+    assert account["accepted"] == 8
+    assert account["quarantined"] + account["pending"] == 3
+    again = spool.command("events", "ls", "--position", "6")[1]["events"][0]
+    assert again["attempt"] == 2
+
+
+def test_a_delivered_event_can_be_sent_again(spool):
+    """Events replay takes one from delivered until it settles again; nothing new is accepted."""
+    code, done = spool.command("events", "replay", "--event-id", "good-0")
+    assert (code, done["done"]) == (0, 1)
+    if spool.relay.poll() is None:
+        account = spool.wait_settled()
+        assert account["delivered"] == 5
+        assert spool.received()["good-0"] == 2
+    else:
+        account = spool.command("audit")[1]
+        assert (account["delivered"], account["pending"]) == (4, 1)
+    assert account["accepted"] == 8
+
+
+def test_drop_discards_for_good(spool):
+    """Drop needs to be told what; it moves the event to discarded and says so twice as success."""
+    assert text(spool, "quarantine", "drop").returncode == 2
+    code, done = spool.command("quarantine", "drop", "--event-id", "bad-2")
+    assert (code, done["done"]) == (0, 1)
+    code, account = spool.command("audit", "--deep")
+    assert code == 0
+    assert (account["quarantined"], account["discarded"]) == (2, 1)
+    code, again = spool.command("quarantine", "drop", "--event-id", "bad-2")
+    assert (code, again["done"]) == (0, 0)
+
+
+def test_tables_are_for_people(shown):
+    """Without --json a table names reason and place, and the audit closes with a sentence."""
+    listed = text(shown, "quarantine", "ls").stdout.decode()
+    assert "schema_violation" in listed
+    assert "bad-1" in listed
+    assert text(shown, "audit").stdout.decode().endswith("it adds up\n")
+    assert text(shown, "events", "ls", "--since", "yesterday").returncode == 2
+
+
+def test_no_spool_is_said(tmp_path):
+    """A command where no spool is says so, and exits 1."""
+    stack = Stack(tmp_path)
+    for words in (("events", "ls"), ("quarantine", "ls"), ("audit",), ("drain",)):
+        done = text(stack, *words)
+        assert done.returncode == 1
+        assert b"error: " in done.stderr
+        assert b"hint: " in done.stderr
+        assert b"Traceback" not in done.stderr
