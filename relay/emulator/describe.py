@@ -115,6 +115,9 @@ def _flow_service() -> list[Operation]:
             Operation("DELETE", one, statuses=(204, 400, 404)),
             Operation("POST", f"{one}/action", query=("op",)),
         ]
+    for kind in ("connections", "flows"):
+        listed.append(Operation("POST", f"{_FLOW}/{kind}/search", "Search", statuses=(200, 400)))
+    listed.append(Operation("GET", f"{_FLOW}/connections/{{id}}/test"))
     for kind in ("connectionSpecs", "flowSpecs"):
         many, one = f"{_FLOW}/{kind}", f"{_FLOW}/{kind}/{{id}}"
         refused = (400,)

@@ -108,6 +108,10 @@ def _flow_service() -> dict[str, Item]:
                 "op",
             )
         ),
+        "Search": _object(
+            {"queryString": _TEXT, "limit": _NUMBER, "orderby": _TEXT, "count": _FLAG},
+            example={"queryString": "property=name==x", "limit": 5},
+        ),
         "Anything": {},
     }
 

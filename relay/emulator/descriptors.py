@@ -19,13 +19,12 @@ from relay.emulator.gateway import Call, routes
 from relay.emulator.ids import new_hex
 from relay.emulator.json_answer import json_answer, no_content
 from relay.emulator.problems import Service, not_found, registry_problem
-from relay.emulator.registry_accept import read_form
+from relay.emulator.registry_accept import Form, descriptor_form
 from relay.emulator.registry_list import page_of
 from relay.emulator.store import Item, Store
 
 ROOT = "/data/foundation/schemaregistry"
 _REQUIRED = ("@type", "xdm:sourceSchema", "xdm:sourceVersion", "xdm:sourceProperty")
-_LISTED = ("@id", "@type")
 
 
 def descriptor_routes(store: Store) -> list[BaseRoute]:
@@ -39,23 +38,26 @@ def descriptor_routes(store: Store) -> list[BaseRoute]:
 
 
 def _list(call: Call) -> Response:
-    accept = call.request.headers.get("accept", "")
-    form = read_form(accept, is_list=True, needs_version=False)
+    form = descriptor_form(call.request.headers.get("accept", ""), is_list=True)
     items = list(call.sandbox.of("descriptors").values())
     # They have no title: their ids are what they are ordered by.
     keyed = [item | {"title": item["@id"]} for item in items]
     page, around = page_of(keyed, call.request.query_params, path=call.request.url.path)
-    shown: list[Any] = [{k: v for k, v in item.items() if k != "title"} for item in page]
-    if "link" in form.parts:
-        shown = [f"{call.base_url}{ROOT}/tenant/descriptors/{item['@id']}" for item in shown]
-    elif "id" in form.parts:
-        shown = [{key: item[key] for key in _LISTED} for item in shown]
-    if "v2" in form.parts or "link" in form.parts:
-        return json_answer({"results": shown, **around})
-    groups: dict[str, list[Item]] = {}
-    for item in shown:
-        groups.setdefault(str(item["@type"]), []).append(item)
+    if "v2" in form.parts:
+        return json_answer({"results": [_formed(item, form) for item in page], **around})
+    groups: dict[str, list[Any]] = {}
+    for item in page:
+        groups.setdefault(str(item["@type"]), []).append(_formed(item, form))
     return json_answer(groups)
+
+
+def _formed(item: Item, form: Form) -> Any:
+    """One descriptor as the header asks for it: itself, its id, or its path."""
+    if "link" in form.parts:
+        return f"/tenant/descriptors/{item['@id']}"
+    if "id" in form.parts:
+        return item["@id"]
+    return {key: value for key, value in item.items() if key != "title"}
 
 
 def _create(call: Call) -> Response:
@@ -96,7 +98,7 @@ def _check(call: Call, body: Item) -> None:
 
 
 def _read(call: Call) -> Response:
-    read_form(call.request.headers.get("accept", ""), is_list=False, needs_version=False)
+    descriptor_form(call.request.headers.get("accept", ""), is_list=False)
     return json_answer(_found(call))
 
 

@@ -8,11 +8,13 @@ Source:
 from __future__ import annotations
 
 from copy import deepcopy
+from urllib.parse import parse_qsl
 
 from starlette.responses import Response
 from starlette.routing import BaseRoute
 
 from relay.emulator import flow_specs
+from relay.emulator.fields import text_of
 from relay.emulator.filters import read_listing
 from relay.emulator.flow_life import INLET, FlowLife
 from relay.emulator.flow_rules import check, check_shape
@@ -25,6 +27,7 @@ from relay.emulator.references import flows_using
 from relay.emulator.store import Item, Store, shown
 
 ROOT = "/data/foundation/flowservice"
+_SEARCHED = ("connections", "flows")
 KINDS = ("connections", "sourceConnections", "targetConnections", "flows")
 
 _CHANGEABLE = frozenset({"enabled", "disabled", "initializing", "draft"})
@@ -56,9 +59,14 @@ class FlowServiceApi:
                 "DELETE": self._deleter(kind),
             }
             served += routes(self._store, Service.FLOW, f"{ROOT}/{kind}", many)
+            if kind in _SEARCHED:
+                search = {"POST": self._searcher(kind)}
+                served += routes(self._store, Service.FLOW, f"{ROOT}/{kind}/search", search)
             served += routes(self._store, Service.FLOW, f"{ROOT}/{kind}/{{id}}", one)
             action = {"POST": self._action if kind == "flows" else self._publisher(kind)}
             served += routes(self._store, Service.FLOW, f"{ROOT}/{kind}/{{id}}/action", action)
+        test = {"GET": _test}
+        served += routes(self._store, Service.FLOW, f"{ROOT}/connections/{{id}}/test", test)
         for kind in ("connectionSpecs", "flowSpecs"):
             many = {"GET": _spec_lister(kind), "POST": _refuse_spec}
             one = {"GET": _spec_reader(kind), "PUT": _refuse_spec, "DELETE": _refuse_spec}
@@ -70,6 +78,21 @@ class FlowServiceApi:
         def handler(call: Call) -> Response:
             self._life.settle(call.sandbox)
             listing = read_listing(kind, call.request.query_params.multi_items())
+            items = [_rendered(call, kind, item) for item in call.sandbox.of(kind).values()]
+            return json_answer(listing.answer(items))
+
+        return handler
+
+    def _searcher(self, kind: str) -> Handler:
+        """
+        List by a body instead of a query: ``{"queryString": "property=name==x", "limit": 5}``.
+
+        Assumed: ``queryString`` is the list's query; no document shows one.
+        """
+
+        def handler(call: Call) -> Response:
+            self._life.settle(call.sandbox)
+            listing = read_listing(kind, _query_of(call.object()))
             items = [_rendered(call, kind, item) for item in call.sandbox.of(kind).values()]
             return json_answer(listing.answer(items))
 
@@ -217,6 +240,20 @@ class FlowServiceApi:
         if item is None:
             raise not_found(Service.FLOW, kind, call.id())
         return item
+
+
+def _query_of(body: Item) -> list[tuple[str, str]]:
+    pairs = parse_qsl(str(body.get("queryString", "")))
+    return pairs + [
+        (name, text_of(body[name])) for name in ("limit", "orderby", "count") if name in body
+    ]
+
+
+def _test(call: Call) -> Response:
+    """Say whether a base connection works: it does when it is there."""
+    if call.id() not in call.sandbox.of("connections"):
+        raise not_found(Service.FLOW, "connections", call.id())
+    return json_answer({"result": True})
 
 
 def _made(call: Call, kind: str, body: Item) -> Item:

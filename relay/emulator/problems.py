@@ -118,8 +118,8 @@ def bad_request(service: Service, detail: str) -> Refused:
             return plain_problem(400, "BadRequestError", detail)
 
 
-def not_found(service: Service, kind: str, id_: str) -> Refused:
-    """Refuse an id that is not there, in *service*'s form."""
+def not_found(service: Service, kind: str, id_: str, *, version: int = 1) -> Refused:
+    """Refuse an id that is not there, in *service*'s form; only the registry has versions."""
     match service:
         case Service.FLOW:
             detail = (
@@ -128,8 +128,8 @@ def not_found(service: Service, kind: str, id_: str) -> Refused:
             )
             return flow_problem("1439-404", detail, id=id_, type=kind)
         case Service.REGISTRY:
-            detail = f"The requested {kind} resource {id_} could not be found."
-            return registry_problem("1012-404", "Resource not found", detail)
+            detail = f"Requested resource {id_} with version {version} is not found"
+            return registry_problem("1012-404", "Resource Not Found", detail)
         case _:
             return plain_problem(404, "NotFoundError", f"The {kind} {id_} was not found")
 

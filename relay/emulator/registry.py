@@ -34,7 +34,7 @@ from relay.emulator.ids import new_hex
 from relay.emulator.json_answer import json_answer, no_content
 from relay.emulator.json_patch import PatchError, apply_patch
 from relay.emulator.problems import Service, bad_request, not_found, registry_problem
-from relay.emulator.registry_accept import Form, read_form
+from relay.emulator.registry_accept import Form, list_form, lookup_form
 from relay.emulator.registry_list import page_of
 from relay.emulator.store import Item, Store
 from relay.emulator.xdm_parts import global_parts
@@ -118,8 +118,7 @@ def _resources(call: Call, container: str, kind: str) -> dict[str, Item]:
 
 def _lister(container: str, kind: str) -> Handler:
     def handler(call: Call) -> Response:
-        accept = call.request.headers.get("accept", "")
-        form = read_form(accept, is_list=True, needs_version=False)
+        form = list_form(call.request.headers.get("accept", ""))
         items = list(_resources(call, container, kind).values())
         page, around = page_of(items, call.request.query_params, path=call.request.url.path)
         around["_links"]["global_schemas"] = {"href": f"{call.base_url}{ROOT}/global/schemas"}
@@ -130,11 +129,10 @@ def _lister(container: str, kind: str) -> Handler:
 
 def _reader(container: str, kind: str) -> Handler:
     def handler(call: Call) -> Response:
-        accept = call.request.headers.get("accept", "")
-        form = read_form(accept, is_list=False, needs_version=True)
+        form = lookup_form(call.request.headers.get("accept", ""))
         item = _found(call, _resources(call, container, kind), kind)
         if form.major != _major(item):
-            raise not_found(Service.REGISTRY, kind, f"{call.id()} version {form.major}")
+            raise not_found(Service.REGISTRY, kind, call.id(), version=form.major)
         return json_answer(_formed(call, item, form))
 
     return handler
@@ -258,9 +256,10 @@ def _check(call: Call, kind: str, body: Item, *, own_id: str = "") -> None:
         raise registry_problem("1501-400", "Invalid resource", "The description must be text")
     for item in call.sandbox.of(kind).values():
         if item["title"] == title and item["$id"] != own_id:
-            raise registry_problem(
-                "3005-400", "Title not unique", f"A resource of kind {kind} is titled {title}"
+            detail = (
+                f"Title must be unique. An object {item['$id']} already exists with the same title"
             )
+            raise registry_problem("3005-400", "Title not unique", detail)
     _check_references(call, kind, body)
 
 

@@ -1,9 +1,12 @@
 """
 The registry's ``Accept`` header: which form of a resource, and of which version (pure).
 
+A lookup names the version, a list must not. Descriptors have forms of their own and no versions.
+
 Source:
-    AdobeDocs/experience-platform.en, help/xdm/api/getting-started.md; adobe.md §4 (1006 and 1007
-    for schemas, 1008 and 1009 for descriptors).
+    Schema Registry API (``acceptErrorList``, ``acceptErrorLookup``, ``acceptErrorDescriptorList``,
+    ``acceptErrorDescriptorLookup``), read 2026-11; AdobeDocs/experience-platform.en,
+    help/xdm/api/getting-started.md; adobe.md §4.
 """
 
 from __future__ import annotations
@@ -15,9 +18,10 @@ from relay.emulator.problems import Refused, registry_problem
 
 _FORM = re.compile(
     r"application/vnd\.adobe\.(?P<family>xed|xdm)(?P<parts>(?:-[a-z0-9]+)*)\+json"
-    r"(?:\s*;\s*version\s*=\s*(?P<major>\d{1,6})(?:\.(?P<minor>\d{1,6}))?)?\s*"
+    r"(?:\s*;\s*version\s*=\s*(?P<major>[0-9]{1,6})(?:\.(?P<minor>[0-9]{1,6}))?)?\s*"
 )
-_PARTS = frozenset({"full", "id", "link", "notext", "desc", "flat", "deprecatefield", "v2"})
+_PARTS = frozenset({"full", "id", "link", "notext", "desc", "flat", "deprecatefield"})
+_DESCRIPTOR_PARTS = frozenset({"id", "link", "v2"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,24 +32,61 @@ class Form:
     major: int = 0
 
 
-def read_form(accept: str, *, is_list: bool, needs_version: bool) -> Form:
+def list_form(accept: str) -> Form:
     """
-    Read the header.
+    Read the header of a list.
 
     Raises:
-        Refused: it names no form of the registry, or a lookup lacks the version.
+        Refused: 1006, it names no form of the registry or a version.
     """
+    form = _read(accept, _PARTS)
+    if form is None or form.major:
+        raise _invalid("1006-400", accept, "application/vnd.adobe.'{xed|xdm'}+json")
+    return form
+
+
+def lookup_form(accept: str) -> Form:
+    """
+    Read the header of a lookup.
+
+    Raises:
+        Refused: 1007, it names no form of the registry or no version.
+    """
+    form = _read(accept, _PARTS)
+    if form is None or not form.major:
+        expected = (
+            "application/vnd.adobe.'{xed|xdm'}+json; version=1 (Version should be specified)"
+        )
+        raise _invalid("1007-400", accept, expected)
+    return form
+
+
+def descriptor_form(accept: str, *, is_list: bool) -> Form:
+    """
+    Read the header of a list or lookup of descriptors.
+
+    Raises:
+        Refused: 1008 of a list, 1009 of a lookup: it names no form that descriptors have.
+    """
+    form = _read(accept, _DESCRIPTOR_PARTS)
+    if form is None or form.major or not accept.startswith("application/vnd.adobe.xdm"):
+        if is_list:
+            raise _invalid("1008-400", accept, "application/vnd.adobe.xdm-id+json")
+        raise _invalid("1009-400", accept, "application/vnd.adobe.xdm+json")
+    return form
+
+
+def _read(accept: str, known: frozenset[str]) -> Form | None:
     found = _FORM.fullmatch(accept.strip())
-    parts = frozenset(filter(None, found["parts"].split("-"))) if found else frozenset()
-    if found is None or not parts <= _PARTS:
-        raise _invalid(accept, "is not supported", is_list=is_list)
-    major = int(found["major"] or 0)
-    if needs_version and not major:
-        raise _invalid(accept, "(Version should be specified)", is_list=is_list)
-    return Form(parts, major)
+    if found is None:
+        return None
+    parts = frozenset(filter(None, found["parts"].split("-")))
+    return Form(parts, int(found["major"] or 0)) if parts <= known else None
 
 
-def _invalid(accept: str, why: str, *, is_list: bool) -> Refused:
-    detail = f"The supplied Accept header is not valid: {accept} {why}"
-    code = "1006-400" if is_list else "1007-400"
+def _invalid(code: str, accept: str, expected: str) -> Refused:
+    detail = (
+        f"The supplied Accept header is not valid: {accept} - "
+        f"A valid Accept value should look like {expected}"
+    )
     return registry_problem(code, "Accept header invalid", detail)

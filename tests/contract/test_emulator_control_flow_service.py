@@ -320,6 +320,8 @@ async def test_the_http_api_source_has_its_inlet_in_the_base_connection():
         }
         base = await adobe.ok("POST", f"{FLOW}/connections", body)
         shown = await adobe.item("connections", base["id"])
+        tested = await adobe.ok("GET", f"{FLOW}/connections/{base['id']}/test")
+        assert tested == {"result": True}
         inlet_url = shown["auth"]["params"]["inletUrl"]
         assert inlet_url.endswith(shown["auth"]["params"]["inletId"])
         of_source = {

@@ -98,6 +98,19 @@ async def test_a_query_that_cannot_be_read_has_its_code(query, code):
         await adobe.refused(400, code, "GET", f"{PATH}?{query}")
 
 
+async def test_a_search_is_a_list_by_a_body():
+    """A search takes the query as a text of its body, with limit, order and count beside it."""
+    async with control() as adobe:
+        item = await adobe.made_flow()
+        path = f"{FLOW}/flows/search"
+        for query, total in (("property=name==events", 1), ("property=name==other", 0), ("", 1)):
+            body = {"queryString": query, "limit": 5, "orderby": "-name"}
+            assert len((await adobe.ok("POST", path, body))["items"]) == total
+        body = {"queryString": f"property=id=={item['id']}", "count": True}
+        assert await adobe.ok("POST", path, body) == {"count": 1}
+        await adobe.refused(400, "FLOW-1453-400", "POST", path, json={"limit": 1001})
+
+
 async def test_count_gives_a_number_and_no_items():
     """count=true answers how many match, and nothing else."""
     async with control() as adobe:

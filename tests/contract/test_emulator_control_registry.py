@@ -110,6 +110,29 @@ async def test_a_lookup_names_its_version():
         await adobe.ok("GET", path, headers=_accept(XED, "1.0"))
 
 
+@pytest.mark.parametrize(
+    ("accept", "code"),
+    [(XED, "XDM-1008-400"), ("*/*", "XDM-1008-400"), (f"{XDM}; version=1", "XDM-1008-400")],
+)
+async def test_descriptors_have_forms_of_their_own(accept, code):
+    """A list or lookup of descriptors takes xdm without a version, and refuses with its codes."""
+    async with control() as adobe:
+        headers = {"accept": accept}
+        await adobe.refused(400, code, "GET", DESCRIPTORS, headers=headers)
+        await adobe.refused(400, "XDM-1009-400", "GET", f"{DESCRIPTORS}/x", headers=headers)
+
+
+async def test_a_list_names_no_version():
+    """A list whose Accept header carries a version is refused, in Adobe's words."""
+    async with control() as adobe:
+        headers = _accept(XED)
+        body = await adobe.refused(400, "XDM-1006-400", "GET", SCHEMAS, headers=headers)
+        assert body["detail"] == (
+            "The supplied Accept header is not valid: application/vnd.adobe.xed+json; version=1 - "
+            "A valid Accept value should look like application/vnd.adobe.'{xed|xdm'}+json"
+        )
+
+
 async def test_a_changed_field_group_is_a_new_minor_version_that_schemas_show():
     """A field added to a field group is in the schemas that use it, and its version has grown."""
     async with control() as adobe:
@@ -260,7 +283,7 @@ async def test_descriptors_are_made_listed_replaced_and_deleted():
         assert grouped == {"xdm:alternateDisplayInfo": [made]}
         for form, found in (
             ("xdm-v2", made),
-            ("xdm-v2-id", {"@id": made["@id"], "@type": made["@type"]}),
+            ("xdm-v2-id", made["@id"]),
         ):
             accept = {"accept": f"application/vnd.adobe.{form}+json"}
             assert (await adobe.ok("GET", DESCRIPTORS, headers=accept))["results"] == [found]
