@@ -41,7 +41,7 @@ Item = dict[str, Any]
 Progress = Callable[[str], None]
 Remember = Callable[[Ids], None]
 
-_ROUNDS = 6
+_ROUNDS = 8
 _RETRY_S = 0.5
 # The registry: a title is taken. Flow Service: the flow is being changed. A new look tells more.
 _PASSING = frozenset({"XDM-3005-400", "FLOW-1416-400", "FLOW-1420-400", "FLOW-1421-400"})
@@ -115,6 +115,7 @@ class Apply:
         self._ids = known
         done: list[Step] = []
         patience = _Patience()
+        seen: tuple[Step, ...] = ()
         for attempt in range(_ROUNDS):
             try:
                 current = await look(self._adobe, self._desired, self._ids)
@@ -122,6 +123,12 @@ class Apply:
                 steps = make_plan(self._desired, current)
                 if not has_changes(steps):
                     return await self._finish(current, (*done, *steps))
+                if steps != seen and any(step.action is Action.REPLACE for step in steps):
+                    # A look takes many calls. What another run makes between them must not pass
+                    # for something to be taken down: that has to be seen twice.
+                    seen = steps
+                    await self._pace.sleep(self._pace.poll_s)
+                    continue
                 await self._carry_out(steps, current, done)
             except AdobeError as error:
                 if not patience.takes(error):

@@ -118,7 +118,7 @@ def _dataset_step(current: Current) -> Step:
         return Step("dataset", Action.CREATE, "there is none")
     id_ = current.id_of("dataset")
     has = (current.dataset.get("schemaRef") or {}).get("id")
-    if current.schema_id and has != current.schema_id:
+    if has != current.schema_id:
         return Step("dataset", Action.REPLACE, f"it is bound to another schema, {has}", id_)
     return Step("dataset", Action.LEAVE, "as wanted", id_)
 
@@ -127,7 +127,7 @@ def _mapping_step(desired: Desired, current: Current) -> Step:
     if current.mapping is None:
         return Step("mapping", Action.CREATE, "there is none")
     id_ = current.id_of("mapping")
-    if current.schema_id and schema_of_mapping(current.mapping) != current.schema_id:
+    if schema_of_mapping(current.mapping) != current.schema_id:
         return Step("mapping", Action.UPDATE, "it fills another schema", id_)
     wanted = canonical_rows(desired.rows(current.tenant))
     has = canonical_rows(current.mapping.get("mappings") or [])
