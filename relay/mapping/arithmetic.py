@@ -53,12 +53,24 @@ def add(left: Any, right: Any) -> Any:
     Raises:
         OperandError: an operand is neither a number nor text.
     """
-    if isinstance(left, str) and isinstance(right, str):
-        return left + right
+    if isinstance(left, str):
+        if isinstance(right, str) or _is_only_text(left):
+            return left + to_text(right)
+    elif isinstance(right, str) and _is_only_text(right) and _is_scalar(left):
+        return to_text(left) + right
     try:
         return _calculate(left, right, DECIMAL128.add, _double_add, int.__add__)
     except NotANumber:
         return to_text(left) + to_text(right)
+
+
+def _is_only_text(text: str) -> bool:
+    """Whether *text* is no number by its first letter alone: what most texts are."""
+    return text[:1].isalpha() and text[0] not in "NI"
+
+
+def _is_scalar(value: Any) -> bool:
+    return value is None or isinstance(value, (int, float, Decimal))
 
 
 def subtract(left: Any, right: Any) -> Any:

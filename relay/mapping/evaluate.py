@@ -11,6 +11,7 @@ import random
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from types import MappingProxyType
 from typing import Any, Final, TypeAlias
 
 from relay.errors import EvaluationError
@@ -58,16 +59,16 @@ class Evaluation:
     *locals* are the parameters of the lambdas around the running code, by name.
     """
 
-    __slots__ = ("_context", "_lambda_calls", "_slow_s", "_work", "locals", "record")
+    # What is left to spend, and the parameters of lambdas; changed by the methods here and by
+    # the lambdas. An evaluation that needs none of them does not set them.
+    locals: Mapping[str, Any] = MappingProxyType({})
+    _work = MAX_WORK
+    _lambda_calls = MAX_LAMBDA_CALLS
+    _slow_s = MAX_SLOW_S
 
     def __init__(self, record: Mapping[str, Any], context: Context | None) -> None:
         self.record = record
-        self.locals: Mapping[str, Any] = {}
-        # What is left to spend, and the context once a function asked; changed by methods here.
         self._context = context
-        self._work = MAX_WORK
-        self._lambda_calls = MAX_LAMBDA_CALLS
-        self._slow_s = MAX_SLOW_S
 
     def context(self) -> Context:
         """Give the context for functions; without a given one, the system's clock and chance."""
@@ -84,11 +85,8 @@ class Evaluation:
         Raises:
             LimitPassed: it is too large, or all that was made is.
         """
-        if not isinstance(value, (str, list, dict)):
-            return value
-        length = len(value)
-        if length > _SMALL:
-            self._spend(value, length)
+        if isinstance(value, (str, list, dict)) and len(value) > _SMALL:
+            self._spend(value, len(value))
         return value
 
     def _spend(self, value: Any, length: int) -> None:

@@ -5,7 +5,7 @@ An expression, compiled once and evaluated for every event (pure).
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Final
 
 from relay.errors import EvaluationError, ExpressionSyntaxError
 from relay.mapping.calls import LambdaValue
@@ -16,6 +16,8 @@ from relay.mapping.limits import LimitPassed
 from relay.mapping.nodes import Node
 from relay.mapping.parser import parse
 from relay.mapping.values import JavaArray, JavaSet, Key, Range, to_string
+
+_AS_THEY_ARE: Final = frozenset({str, int, bool, float, type(None)})
 
 
 class Expression:
@@ -41,7 +43,8 @@ class Expression:
                 or method, a bound that is passed.
         """
         try:
-            return _handed_out(self._code(Evaluation(record, context)))
+            value = self._code(Evaluation(record, context))
+            return value if type(value) in _AS_THEY_ARE else _handed_out(value)
         except EvaluationError:
             raise
         except LimitPassed as error:

@@ -6,21 +6,23 @@ Half of such a pair, cut off by ``substring``, becomes ``?``, as it does when Ja
 
 from __future__ import annotations
 
+import re
 from array import array
 
 _UNITS = "utf-16-le"
-
-
-def is_wide(text: str) -> bool:
-    """Whether Java counts more units in *text* than it has characters."""
-    return not text.isascii() and max(text) > "\uffff"
+_HALF = re.compile("[\ud800-\udfff]")
 
 
 def length(text: str) -> int:
     """Count as ``String.length`` does."""
     if text.isascii():
         return len(text)
-    return len(text) + sum(character > "\uffff" for character in text)
+    return len(text.encode(_UNITS, "surrogatepass")) // 2
+
+
+def is_wide(text: str) -> bool:
+    """Whether Java counts more units in *text* than it has characters."""
+    return length(text) != len(text)
 
 
 def units(text: str) -> str:
@@ -34,7 +36,7 @@ def units(text: str) -> str:
 
 def joined(text: str) -> str:
     """Undo `units`: join pairs, and write ``?`` for half of one."""
-    if text.isascii() or not any("\ud800" <= character <= "\udfff" for character in text):
+    if text.isascii() or not _HALF.search(text):
         return text
     codes = text.encode(_UNITS, "surrogatepass")
     return codes.decode(_UNITS, "replace").replace("\ufffd", "?")

@@ -19,7 +19,7 @@ from relay.mapping.failures import JavaError
 from relay.mapping.function import FunctionFailed
 from relay.mapping.java_regex import java_regex
 from relay.mapping.numbers import wrap32
-from relay.mapping.values import JavaArray, Key, Range, equal, map_key, to_string
+from relay.mapping.values import JavaArray, Range, element_key, equal, map_key, to_string
 
 _FEW = 16
 
@@ -59,7 +59,7 @@ def contains_all(container: list[Any] | Range, values: list[Any] | Range) -> boo
         values = values.to_list()
     if isinstance(container, Range) or len(values) < _FEW:
         return all(_holds(container, value) for value in values)
-    return set(map(Key, values)) <= set(map(Key, container))
+    return set(map(element_key, values)) <= set(map(element_key, container))
 
 
 def _holds(container: Iterable[Any], value: Any) -> bool:

@@ -62,10 +62,7 @@ def call_method(receiver: Any, name: str, arguments: list[Any]) -> Any:
     if overloads is None:
         raise _unknown(receiver, name, known)
     for method in overloads:
-        if len(method.parameters) == len(arguments) and all(
-            _fits(kind, argument, receiver)
-            for kind, argument in zip(method.parameters, arguments, strict=True)
-        ):
+        if len(method.parameters) == len(arguments) and _fit(method, arguments, receiver):
             return method.call(receiver, *arguments)
     takes = " or ".join(f"({', '.join(method.parameters)})" for method in overloads)
     found = ", ".join(map(java_type, arguments))
@@ -92,6 +89,13 @@ def methods_of(receiver: Any) -> dict[str, tuple[Method, ...]]:
         case int() | Decimal():
             return _NUMBER
     return _DATE if java_type(receiver) == "ZonedDateTime" else _OBJECT
+
+
+def _fit(method: Method, arguments: list[Any], receiver: Any) -> bool:
+    for kind, argument in zip(method.parameters, arguments, strict=True):
+        if kind != "any" and not _fits(kind, argument, receiver):
+            return False
+    return True
 
 
 def _fits(kind: str, argument: Any, receiver: Any) -> bool:

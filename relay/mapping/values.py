@@ -151,11 +151,11 @@ def _hashable(value: Any) -> Any:
         case JavaArray():
             return id(value)
         case JavaSet():
-            return frozenset(map(Key, value))
+            return frozenset(map(element_key, value))
         case list():
-            return tuple(map(Key, value))
+            return tuple(map(element_key, value))
         case dict():
-            return frozenset((key, Key(held)) for key, held in value.items())
+            return frozenset((key, element_key(held)) for key, held in value.items())
         case float():
             return double_text(value)
     return value
@@ -166,9 +166,20 @@ def map_key(value: Any) -> Any:
     return value if type(value) is str else Key(value)
 
 
+def element_key(value: Any) -> Any:
+    """Give what *value* is compared by among others: itself, or a `Key` when its type counts."""
+    kind = type(value)
+    # Nothing but another Integer equals a plain int of 32 bits: all else is wrapped.
+    is_itself = kind is str or (kind is int and INT_MIN <= value <= INT_MAX)
+    return value if is_itself else Key(value)
+
+
 def distinct(items: list[Any]) -> JavaSet:
     """Make a set of *items*; the first of equals stays."""
-    return JavaSet(key.value for key in dict.fromkeys(map(Key, items)))
+    found: dict[Any, Any] = {}
+    for item in items:
+        found.setdefault(element_key(item), item)
+    return JavaSet(found.values())
 
 
 _SCALARS: Final = {
@@ -305,7 +316,9 @@ def equal(left: Any, right: Any) -> bool:
     if isinstance(left, Decimal):
         return bool(left.as_tuple() == right.as_tuple())
     if isinstance(left, JavaSet):
-        return len(left) == len(right) and set(map(Key, left)) == set(map(Key, right))
+        return len(left) == len(right) and set(map(element_key, left)) == set(
+            map(element_key, right)
+        )
     if isinstance(left, list):
         alike = len(left) == len(right) and not isinstance(right, JavaArray)
         return alike and all(map(equal, left, right))
