@@ -63,9 +63,9 @@ class Piece:
         """Some of the records, with the same history."""
         return replace(self, records=records, due_s=0.0)
 
-    def halves(self) -> tuple[Piece, Piece]:
-        """Cut in two, in order; the parts belong to one `Split`."""
-        if self.split is None:
+    def halves(self, *, refused: bool) -> tuple[Piece, Piece]:
+        """Cut in two, in order; the parts of one that was *refused* belong to one `Split`."""
+        if self.split is None and refused:
             self.split = Split(len(self.records))
         middle = len(self.records) // 2
         return self.part(self.records[:middle]), self.part(self.records[middle:])

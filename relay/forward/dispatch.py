@@ -292,7 +292,7 @@ class Dispatch:
         is_cut = piece.attempts % _ATTEMPTS_BEFORE_CUT == 0 and len(piece) > 1
         if is_cut and self.suspects.took_since(piece.put_off):
             # Others pass and this does not: perhaps the inlet chokes on one of its records.
-            self.line.front(*piece.halves())
+            self.line.front(*piece.halves(refused=False))
         elif self._is_strict or piece.attempts == 1:
             self.line.front(piece)
         else:
@@ -310,7 +310,7 @@ class Dispatch:
         piece.attempts += 1
         delay_s = self._schedule.delay_s(max(piece.attempts, piece.failures), self._unit())
         due_s = self._clock.monotonic_s() + delay_s
-        pieces = piece.halves() if cut else (piece,)
+        pieces = piece.halves(refused=False) if cut else (piece,)
         if self._is_strict:
             self.hold.until(due_s)
             self.line.front(*pieces)
@@ -330,7 +330,7 @@ class Dispatch:
     ) -> None:
         """*piece* was refused for its content: each record by itself when *alone*, or together."""
         if len(piece) > 1 and not alone:
-            self.line.front(*piece.halves())
+            self.line.front(*piece.halves(refused=True))
             return
         if self.suspects.refused(piece, fate, witnessed=witnessed):
             decided.refused += zip(piece.records, whys, strict=True)
@@ -366,7 +366,7 @@ class Dispatch:
             self.line.front(piece)
         elif len(piece) > 1:
             self.suspects.mark(piece)
-            self.line.front(*(piece.halves() if was_proven else (piece,)))
+            self.line.front(*(piece.halves(refused=True) if was_proven else (piece,)))
         elif self.suspects.refused(piece, ruling.fate):
             decided.refused.append((piece.records[0], ruling.why))
         else:

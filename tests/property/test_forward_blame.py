@@ -17,7 +17,7 @@ ODD_ITEMS = [TAKEN, INVALID, WRONG_ORG, HEADERLESS, {"status": 503}, {"status": 
 STATUSES = [400, 401, 404, 413, 429, 500, 503, 200, 307]
 # What the inlet does with whatever it is sent, for a while.
 BAD_WEATHER = ["refuses all", "refuses whole", "wrong org", "500", "silence", "odd status"]
-WEATHER = ["good", "good", "cuts", "odd items", *BAD_WEATHER]
+WEATHER = ["good", "good", "cuts", "odd items", "short", *BAD_WEATHER]
 
 
 class Inlet:
@@ -84,6 +84,8 @@ class Inlet:
                 return Answer(400), None
             case "cuts" if any(self.is_bad(number) for number in numbers):
                 return Answer(400), None
+            case "short" if self.random.random() < 0.5:
+                return Answer(207, document={"responses": []}), [{}] * len(numbers)
             case "refuses all":
                 items = [INVALID] * len(numbers)
             case "wrong org":
