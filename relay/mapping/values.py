@@ -275,6 +275,9 @@ _DESCRIPTORS: Final = {
     "BigInteger": ("Ljava.math.BigInteger;",) * 2,
     "BigDecimal": ("Ljava.math.BigDecimal;",) * 2,
     "String": ("Ljava.lang.String;",) * 2,
+    "array": ("Ljava.util.ArrayList;",) * 2,
+    "set": ("Ljava.util.LinkedHashSet;",) * 2,
+    "object": ("Ljava.util.LinkedHashMap;",) * 2,
 }
 _NUMBERS: Final = frozenset({"Integer", "Long", "Float", "Double", "BigInteger", "BigDecimal"})
 

@@ -6,7 +6,7 @@ import json
 import sys
 from pathlib import Path
 
-import grammar
+import docstring_grammar as grammar
 import pytest
 
 from relay.errors import ExpressionSyntaxError

@@ -47,9 +47,10 @@ def answers(class_path: str, record: Mapping[str, Any], sources: Sequence[str]) 
         input=f"{asked}\n",
         capture_output=True,
         text=True,
-        check=True,
+        check=False,
         timeout=600,
     )
+    assert ran.returncode == 0, ran.stderr[-2000:]
     found = [json.loads(line) for line in ran.stdout.splitlines()]
     assert len(found) == len(sources), ran.stderr[-2000:]
     return found
