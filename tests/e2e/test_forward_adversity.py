@@ -496,3 +496,17 @@ async def test_large_backlogs_are_read_only_as_far_as_they_can_be_held(rig: Rig)
     await asyncio.sleep(0.1)
     assert forward.stats().held < 50 * 5 + 500 + 1
     assert json.loads(rig.inlet.requests[0].body)
+
+
+async def test_a_reload_in_strict_order_keeps_it(rig: Rig):
+    """Reloads while a strict route works: the order stays, and one request is in flight."""
+    rig.inlet.delay_s = 0.002
+    await rig.append(*events(600))
+    forward = rig.start(ordering="strict", batch_max_records=5)
+    for size in range(6, 12):
+        await rig.until(lambda size=size: len(rig.inlet.requests) > (size - 5) * 5)
+        forward.reload(*rig.parts(ordering="strict", batch_max_records=size))
+    await rig.settled()
+    assert list(rig.inlet.taken) == [f"e{number}" for number in range(600)]
+    assert set(rig.inlet.taken.values()) == {1}
+    assert rig.inlet.most_in_flight == 1
