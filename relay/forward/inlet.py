@@ -50,12 +50,14 @@ class Inlet:
     ) -> None:
         inlet = route.inlet
         single, batch = addresses(inlet.url)
-        self.identity = f"{urlsplit(single).netloc}{urlsplit(single).path} {inlet.flow_id}"
+        parts = urlsplit(single)
+        flow_in_url = _flow_of(inlet.url)
+        self.identity = f"{parts.netloc}{parts.path} {flow_in_url or inlet.flow_id}"
         self.takes_batches = bool(batch)
         self._single = URL(single, encoded=True)
         self._batch = URL(batch or single, encoded=True)
         self._headers = {"content-type": "application/json"}
-        if inlet.flow_id and not _has_flow(inlet.url):
+        if inlet.flow_id and not flow_in_url:
             self._headers[_FLOW] = inlet.flow_id
         self._secret = (
             inlet.hmac_secret.get_secret_value().encode() if inlet.auth == "hmac" else b""
@@ -138,7 +140,13 @@ def make_inlet(
     clock: Clock,
 ) -> Inlet:
     """Make the inlet of route *name*; *tokens* is needed for ``auth = "oauth"`` only."""
-    wire = Wire(connections=route.inlet.max_in_flight, timeout_s=route.inlet.timeout, clock=clock)
+    inlet = route.inlet
+    wire = Wire(
+        URL(inlet.url, encoded=True),
+        connections=inlet.max_in_flight,
+        timeout_s=inlet.timeout,
+        clock=clock,
+    )
     return Inlet(name, route, wire=wire, tokens=tokens, metrics=metrics, clock=clock)
 
 
@@ -157,5 +165,7 @@ def addresses(url: str) -> tuple[str, str]:
     return single, urlunsplit(parts._replace(path=batch_path))
 
 
-def _has_flow(url: str) -> bool:
-    return any(key.lower() == _FLOW and value for key, value in parse_qsl(urlsplit(url).query))
+def _flow_of(url: str) -> str:
+    """The flow id in the query of *url*, empty when there is none."""
+    members = {key.lower(): value for key, value in parse_qsl(urlsplit(url).query)}
+    return members.get(_FLOW, "")

@@ -24,10 +24,12 @@ from typing import Any
 from urllib.request import getproxies, proxy_bypass
 
 import aiohttp
+import httpx
 import orjson
 from yarl import URL
 
 from relay.clock import Clock
+from relay.config.rules import is_loopback
 from relay.forward.answer import Answer, Failure
 from relay.retry import retry_after_s
 
@@ -55,13 +57,16 @@ _NAMES: tuple[tuple[type[BaseException], Failure], ...] = (
 
 class Wire:
     """
-    Kept connections to one address, at most *connections*; opened by the first request.
+    Kept connections to the host of *url*, at most *connections*; opened by the first request.
 
-    *timeout_s* is for the whole request, the wait for a connection included.
+    *timeout_s* is for the whole request, the wait for a connection included. Authorities and
+    proxies are those that httpx uses towards the control APIs.
     """
 
-    def __init__(self, *, connections: int, timeout_s: float, clock: Clock) -> None:
+    def __init__(self, url: URL, *, connections: int, timeout_s: float, clock: Clock) -> None:
         self._connections = connections
+        self._tls = httpx.create_ssl_context() if url.scheme == "https" else False
+        self._proxy = _proxy(url)
         self._timeout = aiohttp.ClientTimeout(total=timeout_s)
         self._clock = clock
         # Made by the first request, because it belongs to the running loop; ended by `close`.
@@ -73,7 +78,7 @@ class Wire:
         began_s = self._clock.monotonic_s()
         try:
             async with session.post(
-                url, data=body, headers=headers, allow_redirects=False, proxy=_proxy(url)
+                url, data=body, headers=headers, allow_redirects=False, proxy=self._proxy
             ) as response:
                 content = await _bounded(response)
                 status, asked = response.status, response.headers.get("retry-after", "")
@@ -94,7 +99,10 @@ class Wire:
 
     def _open(self) -> aiohttp.ClientSession:
         connector = aiohttp.TCPConnector(
-            limit=self._connections, keepalive_timeout=_KEEP_IDLE_S, ttl_dns_cache=_DNS_CACHE_S
+            limit=self._connections,
+            keepalive_timeout=_KEEP_IDLE_S,
+            ttl_dns_cache=_DNS_CACHE_S,
+            ssl=self._tls,
         )
         self._session = aiohttp.ClientSession(
             connector=connector,
@@ -108,9 +116,10 @@ class Wire:
 
 
 def _proxy(url: URL) -> str | None:
-    """The proxy that the environment names for *url*, as every other HTTP client reads it."""
+    """The proxy that the environment names for *url*; none for this machine itself."""
+    host = url.host or ""
     proxies = getproxies()
-    if url.scheme not in proxies or proxy_bypass(url.host or ""):
+    if url.scheme not in proxies or is_loopback(host) or proxy_bypass(host):
         return None
     return proxies[url.scheme]
 

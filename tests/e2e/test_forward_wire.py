@@ -29,15 +29,26 @@ async def inlet():
     await made.stop()
 
 
+def wire_to(url: str) -> Wire:
+    return Wire(URL(url, encoded=True), connections=2, timeout_s=0.5, clock=SystemClock())
+
+
 @pytest.fixture
-async def wire():
-    made = Wire(connections=2, timeout_s=0.5, clock=SystemClock())
+async def wire(inlet):
+    made = wire_to(inlet.url)
     yield made
     await made.close()
 
 
 async def post(wire: Wire, url: str):
     return await wire.post(URL(url, encoded=True), {"content-type": "application/json"}, BODY)
+
+
+async def post_once(url: str):
+    wire = wire_to(url)
+    answer = await post(wire, url)
+    await wire.close()
+    return answer
 
 
 @pytest.mark.parametrize(
@@ -70,13 +81,13 @@ async def test_a_broken_answer_has_its_name(inlet, wire, answer: Reply, failure:
     assert (await post(wire, inlet.url)).status == 200
 
 
-async def test_nobody_listening_and_no_such_name(wire):
+async def test_nobody_listening_and_no_such_name():
     """A refused connection and a name that does not resolve are told apart."""
     with socket.socket() as held:
         held.bind(("127.0.0.1", 0))
         port = held.getsockname()[1]
-        assert (await post(wire, f"http://127.0.0.1:{port}/")).failure is Failure.CONNECT
-    assert (await post(wire, "http://nobody.invalid/")).failure is Failure.DNS
+        assert (await post_once(f"http://127.0.0.1:{port}/")).failure is Failure.CONNECT
+    assert (await post_once("http://nobody.invalid/")).failure is Failure.DNS
 
 
 @pytest.mark.parametrize(
@@ -87,7 +98,7 @@ async def test_nobody_listening_and_no_such_name(wire):
     ],
     ids=["plain text", "alert"],
 )
-async def test_a_refused_handshake_is_a_tls_failure(wire, words: bytes):
+async def test_a_refused_handshake_is_a_tls_failure(words: bytes):
     """What answers in plain text where TLS is spoken, or refuses it, is not an inlet."""
 
     async def end(reader, writer):
@@ -97,14 +108,14 @@ async def test_a_refused_handshake_is_a_tls_failure(wire, words: bytes):
 
     server = await asyncio.start_server(end, "127.0.0.1", 0)
     port = server.sockets[0].getsockname()[1]
-    got = await post(wire, f"https://127.0.0.1:{port}/")
+    got = await post_once(f"https://127.0.0.1:{port}/")
     assert got.failure is Failure.TLS
     server.close()
     await server.wait_closed()
 
 
 @pytest.mark.skipif(shutil.which("openssl") is None, reason="needs openssl for a certificate")
-async def test_a_certificate_that_nobody_signed_is_refused(wire, tmp_path):
+async def test_a_certificate_that_nobody_signed_is_refused(tmp_path):
     """Certificates are verified: a self-signed one is a TLS failure, and nothing is sent."""
     key, certificate = tmp_path / "key.pem", tmp_path / "certificate.pem"
     command = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "1"]
@@ -120,7 +131,7 @@ async def test_a_certificate_that_nobody_signed_is_refused(wire, tmp_path):
 
     server = await asyncio.start_server(hear, "127.0.0.1", 0, ssl=context)
     port = server.sockets[0].getsockname()[1]
-    got = await post(wire, f"https://localhost:{port}/")
+    got = await post_once(f"https://localhost:{port}/")
     assert got.failure is Failure.TLS
     assert not any(received)
     server.close()
@@ -166,3 +177,13 @@ async def test_a_closed_wire_opens_again(inlet, wire):
     await post(wire, inlet.url)
     await wire.close()
     assert (await post(wire, inlet.url)).status == 200
+
+
+async def test_the_proxy_of_the_environment_is_used(inlet, monkeypatch):
+    """HTTP_PROXY gets the request for another host, but not one that NO_PROXY names."""
+    monkeypatch.setenv("http_proxy", f"http://127.0.0.1:{inlet.port}")
+    monkeypatch.setenv("no_proxy", "other.invalid")
+    inlet.script = lambda _: reply(200, {"xactionId": "1"})
+    assert (await post_once("http://inlet.invalid/collection/abc")).status == 200
+    assert inlet.requests[0].target == "http://inlet.invalid/collection/abc"
+    assert (await post_once("http://other.invalid/collection/abc")).failure is Failure.DNS

@@ -8,15 +8,17 @@ from hypothesis import strategies as st
 from prometheus_client import Histogram
 
 from relay.clock import ManualClock
+from relay.config import RouteConfig
 from relay.envelope import Entry, Envelope
 from relay.forward.batch import WRAPPER_BYTES, Batch, splice
 from relay.forward.claims import Claims
 from relay.forward.decode import Decoded
 from relay.forward.hold import Hold
-from relay.forward.inlet import addresses
+from relay.forward.inlet import addresses, make_inlet
 from relay.forward.mode import Mode
 from relay.forward.tally import observe_all
 from relay.forward.transform import Record
+from relay.metrics import Metrics
 from relay.retry import Schedule
 
 
@@ -91,6 +93,22 @@ def test_many_observations_count_like_one_by_one(values):
 def test_the_batch_address_is_made_from_the_path_alone(url: str, single: str, batch: str):
     """Only the first /collection/ of the path changes; the query stays as it is."""
     assert addresses(url) == (single, batch)
+
+
+@pytest.mark.parametrize(
+    ("url", "flow_id", "flow"),
+    [
+        ("https://h/collection/abc", "f1", "f1"),
+        ("https://h/collection/batch/abc?x-adobe-flow-id=f2&a=b", "f1", "f2"),
+        ("https://h/collection/abc?X-Adobe-Flow-Id=f2", "", "f2"),
+        ("https://h/collection/abc?x-adobe-flow-id=", "f1", "f1"),
+    ],
+)
+def test_what_is_remembered_is_of_one_inlet_and_flow(url: str, flow_id: str, flow: str):
+    """Host, path and the flow id, wherever it stands, make the identity."""
+    route = RouteConfig(signing_keys=("k",), inlet={"url": url, "flow_id": flow_id})
+    inlet = make_inlet("r", route, tokens=None, metrics=Metrics(), clock=ManualClock())
+    assert inlet.identity == f"h/collection/abc {flow}"
 
 
 @pytest.mark.parametrize(
