@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from relay.errors import ProvisionError
 from relay.provision.desired import Desired
-from relay.provision.look import Adobe, Ids, look
+from relay.provision.look import Adobe, Ids, look, parts_of
 
 
 async def adopt(adobe: Adobe, desired: Desired, flow_id: str) -> Ids:
@@ -27,10 +27,19 @@ async def adopt(adobe: Adobe, desired: Desired, flow_id: str) -> Ids:
             hint="name a flow whose target connection is of the data lake",
         )
     dataset = await adobe.catalog.dataset(dataset_id)
+    schema_id = str((dataset.get("schemaRef") or {}).get("id", ""))
     known = Ids(
         flow=flow_id,
         dataset=dataset_id,
-        schema=str((dataset.get("schemaRef") or {}).get("id", "")),
+        schema=schema_id,
+        field_group=await _field_group_of(adobe, schema_id),
     )
     current = await look(adobe, desired, known)
     return current.ids()
+
+
+async def _field_group_of(adobe: Adobe, schema_id: str) -> str:
+    """The tenant's first field group in a schema; empty when it has none of the tenant's."""
+    parts = parts_of(await adobe.schemas.get("schemas", schema_id))
+    own = f"https://ns.adobe.com/{await adobe.schemas.tenant()}/mixins/"
+    return min((part for part in parts if part.startswith(own)), default="")

@@ -207,9 +207,14 @@ class Apply:
         ]
         current.field_group = await schemas.patch("fieldgroups", step.id, changes)
 
-    async def _schema(self, _step: Step, current: Current) -> None:
-        body = self._desired.schema(current.tenant, current.id_of("field_group"))
-        current.schema = await self._adobe.schemas.create("schemas", body)
+    async def _schema(self, step: Step, current: Current) -> None:
+        schemas, group_id = self._adobe.schemas, current.id_of("field_group")
+        if step.action is Action.CREATE:
+            body = self._desired.schema(current.tenant, group_id)
+            current.schema = await schemas.create("schemas", body)
+            return
+        change = {"op": "add", "path": "/allOf/-", "value": {"$ref": group_id}}
+        current.schema = await schemas.patch("schemas", step.id, [change])
 
     async def _dataset(self, _step: Step, current: Current) -> None:
         body = self._desired.dataset(current.schema_id)

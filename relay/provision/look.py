@@ -175,8 +175,7 @@ async def _look_at_schema(adobe: Adobe, desired: Desired, known: Ids, current: C
     current.schema = next(iter(schemas), None)
     groups = await _titled(adobe, desired, "fieldgroups", known.field_group, current.obstacles)
     # Two runs at once may have made two: the one that the schema is made of counts.
-    used = {part.get("$ref") for part in (current.schema or {}).get("allOf") or []}
-    used |= set((current.schema or {}).get("meta:extends") or [])
+    used = parts_of(current.schema)
     current.field_group = next(
         (group for group in groups if group["$id"] in used), next(iter(groups), None)
     )
@@ -245,6 +244,13 @@ async def other_flows(adobe: Adobe, mapping_id: str, flow_id: str) -> list[str]:
     return [
         flow["id"] async for flow in adobe.flows.find("flows", filter_) if flow["id"] != flow_id
     ]
+
+
+def parts_of(schema: Item | None) -> set[str]:
+    """The ids of what a schema is made of, in either form of the document."""
+    schema = schema or {}
+    parts = {str(part.get("$ref", "")) for part in schema.get("allOf") or []}
+    return parts | {str(part) for part in schema.get("meta:extends") or []}
 
 
 def schema_of_mapping(item: Item) -> str:

@@ -16,7 +16,7 @@ from enum import StrEnum
 from typing import Any
 
 from relay.provision.desired import Desired, canonical_rows
-from relay.provision.look import Current, mapping_of, schema_of_mapping
+from relay.provision.look import Current, mapping_of, parts_of, schema_of_mapping
 
 Item = dict[str, Any]
 
@@ -110,6 +110,9 @@ def _field_group_step(desired: Desired, current: Current) -> Step:
 def _schema_step(current: Current) -> Step:
     if current.schema is None:
         return Step("schema", Action.CREATE, "there is none")
+    if current.id_of("field_group") not in parts_of(current.schema):
+        why = "the field group is no part of it"
+        return Step("schema", Action.UPDATE, why, current.schema_id)
     return Step("schema", Action.LEAVE, "as wanted", current.schema_id)
 
 
