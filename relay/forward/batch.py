@@ -40,8 +40,9 @@ class Piece:
     The records of one request, and what happened to them so far.
 
     *attempts* counts temporary failures and sets the delay; *failures* counts the ones that
-    become a refusal in the end (500). In the ticks of `relay.forward.suspects`: *put_off* is the
-    moment of the first temporary failure, *refused* that of the latest refusal (0: never).
+    become a refusal in the end (500). In the ticks of `relay.forward.suspects`, 0 for never:
+    *put_off* is the moment of the first temporary failure, *refused* that of the latest refusal
+    of its records for themselves, *marked* that of the latest of all together for the set-up.
     *proofs* and *witnessed* are the evidence against it. *due_s* is the monotonic second before
     which it is not sent.
     """
@@ -51,6 +52,7 @@ class Piece:
     failures: int = 0
     put_off: int = 0
     refused: int = 0
+    marked: int = 0
     proofs: int = 0
     witnessed: bool = False
     due_s: float = 0.0

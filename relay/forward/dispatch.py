@@ -22,7 +22,7 @@ tenth probe may try one more, so that no row of bad events, however long, stops 
 With ``ordering = "strict"`` one request is in flight and what comes back goes first again. Only an
 event that was refused three times for itself lets one other pass, because nothing else can show
 whether the event or the inlet is at fault; when that one is refused too, the route pauses, and the
-two take turns.
+two take turns. A refusal that names the set-up lets nobody pass: the same event is the probe.
 """
 
 from __future__ import annotations
@@ -66,7 +66,7 @@ class Request:
     def is_retry(self) -> bool:
         """Whether one of its records was sent before."""
         piece = self.piece
-        return bool(piece.attempts or piece.failures or piece.refused)
+        return bool(piece.attempts or piece.failures or piece.refused or piece.marked)
 
 
 @dataclass(slots=True)
@@ -202,7 +202,7 @@ class Dispatch:
     def _next(self, now_s: float) -> Piece | None:
         self.line.ripen(now_s=now_s, close=self._is_closing)
         if self._is_strict and self.line.suspects:
-            return self.line.probe(most_suspects=_STRICT_MOST_SUSPECTS)
+            return self.line.probe(now_s=now_s, most_suspects=_STRICT_MOST_SUSPECTS)
         piece = self.line.next()
         if piece is None or self.mode.as_batch or len(piece) == 1:
             return piece
@@ -215,7 +215,8 @@ class Dispatch:
             return None
         self._probes += 1
         most = _STRICT_MOST_SUSPECTS if self._is_strict else MOST_SUSPECTS
-        return self.line.probe(most_suspects=most + self._probes // _PROBES_FOR_ONE_MORE)
+        most += self._probes // _PROBES_FOR_ONE_MORE
+        return self.line.probe(now_s=now_s, most_suspects=most)
 
     def _took(self, request: Request) -> None:
         self.suspects.took(request.sent)
@@ -360,18 +361,18 @@ class Dispatch:
             self.line.front(piece)
             return
         self._fit_mode()
-        was_proven = self.suspects.is_proven(piece)
+        others_passed = self.suspects.others_passed(piece)
         if self._is_strict:
             self.suspects.mark(piece)
             self.line.front(piece)
         elif len(piece) > 1:
             self.suspects.mark(piece)
-            self.line.front(*(piece.halves(refused=True) if was_proven else (piece,)))
+            self.line.front(*(piece.halves(refused=True) if others_passed else (piece,)))
         elif self.suspects.refused(piece, ruling.fate):
             decided.refused.append((piece.records[0], ruling.why))
         else:
             self._set_aside(piece)
-        if self._is_strict or not was_proven:
+        if self._is_strict or not others_passed:
             self._pause(why_of(ruling), ruling.why)
 
     def _pause(self, why: Why, detail: str) -> None:

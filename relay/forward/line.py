@@ -91,13 +91,16 @@ class Line:
 
     def ripen(self, *, now_s: float, close: bool = False) -> None:
         """Make ready what is due: put-off pieces, suspects, the open batch (now with *close*)."""
-        while self._later and self._later[0][0] <= now_s:
-            self._ready.appendleft(heapq.heappop(self._later)[2])
+        self._ripen_later(now_s)
         while self._suspects and self._suspects[0].due_s <= now_s:
             self._ready.append(self._suspects.popleft())
         closed = self._batch.close() if close else self._batch.close_if_due(now_s=now_s)
         if closed is not None:
             self._ready.append(closed)
+
+    def _ripen_later(self, now_s: float) -> None:
+        while self._later and self._later[0][0] <= now_s:
+            self._ready.appendleft(heapq.heappop(self._later)[2])
 
     def ripens_at_s(self) -> float | None:
         """The monotonic second of the next `ripen` that changes something."""
@@ -116,13 +119,15 @@ class Line:
         self._records -= len(piece)
         return piece
 
-    def probe(self, *, most_suspects: int) -> Piece | None:
+    def probe(self, *, now_s: float, most_suspects: int) -> Piece | None:
         """
         Take one record to try the inlet with: another each time, and one that is not suspect.
 
         With *most_suspects* set aside, or without anything else, the suspects take turns.
         """
-        self.ripen(now_s=float("-inf"), close=True)
+        self._ripen_later(now_s)
+        if (closed := self._batch.close()) is not None:
+            self._ready.append(closed)
         if self._ready and (not self._suspects or self.suspects < most_suspects):
             piece = self._ready.popleft()
         elif self._suspects:

@@ -92,7 +92,12 @@ class Suspects:
     def mark(self, piece: Piece) -> None:
         """All of *piece* was refused at once, and which record is meant is not known."""
         self._tick += 1
-        piece.refused = self._tick
+        piece.marked = self._tick
+
+    def others_passed(self, piece: Piece) -> bool:
+        """Whether another event was taken after *piece* was refused, alone or with others."""
+        moment = max(piece.marked, piece.refused)
+        return moment > 0 and (piece.witnessed or self._taken > moment)
 
     def __repr__(self) -> str:
         return f"<Suspects {self._refused_in_a_row} in a row, tick {self._tick}>"

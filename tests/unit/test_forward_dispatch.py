@@ -6,6 +6,7 @@ import pytest
 from dispatch_kit import HEADERLESS, INVALID, TAKEN, WRONG_ORG, Bench, record, sent
 
 from relay.forward.answer import Failure
+from relay.spool.port import Pause
 
 NOBODY = [Failure.TIMEOUT, Failure.RESET, Failure.CONNECT, Failure.DNS, Failure.TLS]
 
@@ -452,3 +453,19 @@ def test_a_long_row_of_bad_events_does_not_stop_the_good_ones(ordering: str, bad
             bench.took(request)
         assert bench.clock.monotonic_s() < 1000
     assert sorted(bench.refused) == list(range(bad))
+
+
+def test_what_was_put_off_is_tried_while_paused_too():
+    """A suspect does not keep the probes to itself: a put-off event ends the pause."""
+    bench = Bench(mode="batch", probe_interval=2)
+    bench.add(1, 2)
+    bench.items(bench.next(), INVALID, {"status": 503})
+    bench.dispatch.resume(Pause("r", 0.0, "set_up", "", ""))
+    for _ in range(5):
+        request = bench.next()
+        if sent(request) == [2]:
+            bench.took(request)
+            break
+        bench.items(request, INVALID)
+    assert bench.dispatch.pause is None
+    assert bench.delivered == [2]
