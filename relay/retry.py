@@ -1,5 +1,5 @@
 """
-When to try again: full-jitter exponential delays without an end, and what ``Retry-After`` asks for.
+When to try again: full-jitter exponential delays without an end, and what ``Retry-After`` asks.
 
 Pure: the caller draws the random number and reads the clock.
 """
@@ -53,8 +53,7 @@ def retry_after_s(value: str, *, now_s: float) -> float | None:
     if not text:
         return None
     if text.isascii() and text.isdigit():
-        # A number of a thousand digits is still only "long": int() refuses those, so cut first.
-        return min(float(text[:12]) if len(text) <= 12 else RETRY_AFTER_CAP_S, RETRY_AFTER_CAP_S)
+        return min(float(text), RETRY_AFTER_CAP_S)
     try:
         when = parsedate_to_datetime(text)
         if when.tzinfo is None:
