@@ -114,6 +114,36 @@ class Metrics:
         self.reloads = self._counter(
             "relay_reloads_total", "Times the configuration was read again.", "result"
         )
+        self.flow_run_records = self._gauge(
+            "relay_flow_run_records",
+            "Records of Adobe's newest flow run: received, ingested, failed, skipped, warnings.",
+            "route",
+            "count",
+        )
+        self.flow_run_start = self._gauge(
+            "relay_flow_run_start_seconds", "When that run began, as Unix time.", "route"
+        )
+        self.flow_missing_events = self._gauge(
+            "relay_flow_missing_events",
+            "Events of 24 hours that we delivered and Adobe does not account for.",
+            "route",
+        )
+        self.flow_failed_records = self._gauge(
+            "relay_flow_failed_records",
+            "Records of 24 hours that Adobe refused after taking them.",
+            "route",
+        )
+        self.flow_failed_batches = self._gauge(
+            "relay_flow_failed_batches", "Failed batches of 24 hours in the dataset.", "route"
+        )
+        self.monitor_success = self._gauge(
+            "relay_monitor_success_seconds",
+            "When flow runs were last read, as Unix time.",
+            "route",
+        )
+        self.monitor_errors = self._counter(
+            "relay_monitor_errors_total", "Times flow runs could not be read.", "route"
+        )
         self.build = self._gauge(
             "relay_build_info", "Always 1; the labels say what runs.", "version", "python"
         )

@@ -13,11 +13,12 @@ import httpx
 from relay.adobe.auth import OAuth
 from relay.adobe.data_access import DataAccess
 from relay.adobe.http import AdobeHttp, Tenancy
+from relay.adobe.observability import Observability
 from relay.clock import ManualClock
 from relay.config.load import load_config
 from relay.emulator import EmulatorSettings, create_app
 from relay.provision.desired import Desired
-from relay.provision.look import Adobe, Ids
+from relay.provision.look import Adobe
 from relay.provision.remember import Memory
 from relay.provision.session import Session, desired_of
 from relay.provision.settle import Pace
@@ -108,6 +109,7 @@ class World:
             session = Session(
                 adobe=Adobe.of(http),
                 access=DataAccess(http),
+                observability=Observability(http),
                 desired=self.desired,
                 memory=Memory(self.folder / memory, "marketing"),
                 pace=pace,
@@ -144,8 +146,3 @@ def desired(route: str, *, rows: list[dict[str, Any]] | None = None, **members: 
     if rows is not None:
         values["mapping"] = {"mappings": rows}
     return Desired(**{**values, **members})
-
-
-def nothing() -> Ids:
-    """No id is known."""
-    return Ids()

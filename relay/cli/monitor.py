@@ -4,35 +4,29 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Mapping
-from dataclasses import asdict, replace
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
 
 import orjson
 import typer
-from rich.console import Console
-from rich.table import Table
 
+from relay.cli.columns import print_columns
+from relay.cli.options import ConfigPath, Json, print_json
 from relay.config import Config, load_config
-from relay.control import ControlClient
-from relay.errors import ProvisionError, RelayError
-from relay.provision.look import look
-from relay.provision.monitor import (
-    FailedRecord,
-    Hour,
-    Run,
-    failed_records,
-    read_runs,
-    reconcile,
-)
+from relay.config.table import parse_duration_s
+from relay.control import Caller, open_desk
+from relay.errors import ProvisionError
+from relay.provision.failures import FailedRecord
+from relay.provision.monitor import Monitor, Report
+from relay.provision.reconcile import Hour
+from relay.provision.runs import Run
 from relay.provision.session import Session, open_session
 
-ConfigPath = Annotated[
-    str | None, typer.Option("--config", envvar="RELAY_CONFIG", help="The settings file.")
-]
-_FOLLOW_S = 30.0
+_EVENT_CHARS = 400
 
 
 def register(app: typer.Typer) -> None:
@@ -43,87 +37,141 @@ def register(app: typer.Typer) -> None:
 def monitor(
     config: ConfigPath = None,
     route: Annotated[str, typer.Option("--route", help="Which route.")] = "",
+    since: Annotated[str, typer.Option("--since", help="So far back, such as 24h.")] = "24h",
+    limit: Annotated[int, typer.Option("--limit", help="At most so many refused records.")] = 100,
+    save: Annotated[
+        Path | None, typer.Option("--save", help="Keep the failed batches' files in this folder.")
+    ] = None,
     follow: Annotated[bool, typer.Option("--follow", help="Go on until interrupted.")] = False,
-    json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+    every: Annotated[
+        str, typer.Option("--every", help="Between two looks, with --follow.")
+    ] = "30s",
+    json: Json = False,
 ) -> None:
     """Show flow runs beside our own counts, and the records that Adobe refused after all."""
-    has_failures = asyncio.run(_main(config, route, follow=follow, json=json))
-    if has_failures:
+    back_s, pause_s = _duration_s(since), _duration_s(every)
+
+    async def main() -> bool:
+        loaded = load_config(config, os.environ, needs=("adobe", "spool"))
+        async with open_session(loaded, route) as session:
+            while True:
+                report = await _look(session, loaded, back_s, limit=limit, save=save)
+                if json:
+                    print_json(as_json(report))
+                else:
+                    show(report)
+                if not follow:
+                    return report.has_failures
+                await asyncio.sleep(pause_s)
+
+    if asyncio.run(main()):
         raise typer.Exit(1)
 
 
-async def _main(config: str | None, route: str, *, follow: bool, json: bool) -> bool:
-    loaded = load_config(config, os.environ)
-    async with open_session(loaded, route) as session:
-        while True:
-            has_failures = await _once(session, loaded, json=json)
-            if not follow:
-                return has_failures
-            await asyncio.sleep(_FOLLOW_S)
+async def _look(
+    session: Session, config: Config, back_s: float, *, limit: int, save: Path | None
+) -> Report:
+    current = await session.look()
+    # The spool is given back between two looks: without a relay it is held while it is open.
+    async with _desk(config) as desk:
+        watch = Monitor(session, current, desk)
+        report = await watch.look(since_s=session.pace.clock.wall_s() - back_s, limit=limit)
+    if save is not None:
+        await _save(watch, report, save)
+    return report
 
 
-async def _once(session: Session, config: Config, *, json: bool) -> bool:
-    current = await look(session.adobe, session.desired, session.memory.read())
-    if current.flow is None:
-        raise ProvisionError("there is no flow yet", hint="run `relay provision apply`")
-    runs = await read_runs(session.adobe.flows, current.id_of("flow"))
-    failed = await failed_records(session.adobe.catalog, session.access, current.id_of("dataset"))
-    delivered, failed = await _from_our_side(config, session.desired.route, failed)
-    hours = reconcile(runs, delivered) if delivered is not None else []
-    if json:
-        value = {
-            "runs": [asdict(run) for run in runs],
-            "hours": [asdict(hour) | {"missing": hour.missing} for hour in hours],
-            "failed": [asdict(record) for record in failed],
-        }
-        typer.echo(orjson.dumps(value).decode())
-    else:
-        _print(runs, hours, failed)
-    return bool(failed) or any(run.failed for run in runs) or any(hour.missing for hour in hours)
+@asynccontextmanager
+async def _desk(config: Config) -> AsyncIterator[Caller | None]:
+    """Give whoever answers for the spool; ``None`` where there is no spool yet."""
+    if not (Path(config.spool.path) / "version").exists():
+        yield None
+        return
+    async with open_desk(config) as desk:
+        yield desk
 
 
-async def _from_our_side(
-    config: Config, route: str, failed: list[FailedRecord]
-) -> tuple[Mapping[int, int] | None, list[FailedRecord]]:
-    """Ask the running relay for its counts and for the positions of the refused events."""
-    client = ControlClient(Path(config.spool.path))
+async def _save(watch: Monitor, report: Report, folder: Path) -> None:
     try:
-        counts = await client.call("delivered_by_hour", route=route)
-        joined = []
-        for record in failed:
-            answer = await client.call("events", event_id=record.event_id, limit=1)
-            found = answer["events"]
-            position = int(found[0]["position"]) if found else 0
-            joined.append(replace(record, position=position))
-    except RelayError:
-        return None, failed
-    return {int(hour): int(count) for hour, count in counts["hours"].items()}, joined
+        for batch in report.batches:
+            place = folder / Path(batch.id).name
+            place.mkdir(mode=0o700, parents=True, exist_ok=True)
+            async for name, lines in watch.files(batch):
+                path = place / Path(name).name
+                path.touch(mode=0o600)
+                path.write_bytes(b"".join(orjson.dumps(line) + b"\n" for line in lines))
+    except OSError as error:
+        raise ProvisionError(
+            f"{folder} cannot be written to: {error.strerror}", hint="name another with --save"
+        ) from None
 
 
-def _print(runs: list[Run], hours: list[Hour], failed: list[FailedRecord]) -> None:
-    console = Console()
-    names = ("window", "received", "ingested", "failed", "warnings", "status", "duration")
-    table = Table(*names, box=None)
-    for run in runs:
-        table.add_row(
-            _time(run.started_s),
-            str(run.received),
-            str(run.ingested),
-            str(run.failed),
-            str(run.warnings),
-            run.status,
-            f"{run.duration_s:.0f} s",
-        )
-    console.print(table)
-    for hour in hours:
-        if hour.missing:
-            console.print(
-                f"! {_time(hour.start_s)}: delivered {hour.delivered}, Adobe received "
-                f"{hour.received}: {hour.missing} went missing after Adobe's answer"
-            )
-    for record in failed:
-        where = f"position {record.position}" if record.position else "not one of ours"
-        console.print(f"✗ {record.event_id} ({where}) {record.path} {record.message}")
+def as_json(report: Report) -> dict[str, object]:
+    """Give the report as one object; times are wall-clock seconds UTC."""
+    return {
+        "runs": [asdict(run) | {"duration_s": run.duration_s} for run in report.runs],
+        "hours": [asdict(hour) | {"where": hour.where} for hour in report.hours],
+        "batches": [asdict(batch) for batch in report.batches],
+        "failed": [asdict(record) for record in report.failed],
+        "is_reconciled": report.is_reconciled,
+        "has_failures": report.has_failures,
+    }
+
+
+def show(report: Report) -> None:
+    """Print the report for a person."""
+    print_columns(
+        ("window", "received", "ingested", "failed", "warnings", "status", "duration"),
+        map(_run_cells, report.runs),
+    )
+    if not report.is_reconciled:
+        typer.echo("there is no spool here to compare with: set spool.path, or run it beside one")
+    for hour in report.hours:
+        if hour.where:
+            typer.echo(_lack(hour))
+    for batch in report.batches:
+        codes = ", ".join(batch.codes)
+        typer.echo(f"✗ failed batch {batch.id}: {batch.failed} records {codes}".rstrip())
+    for record in report.failed:
+        _show_record(record)
+
+
+def _run_cells(run: Run) -> tuple[str, ...]:
+    return (
+        _time(run.started_s),
+        str(run.received),
+        str(run.ingested),
+        str(run.failed),
+        str(run.warnings),
+        run.status,
+        f"{run.duration_s:.0f} s" if run.ended_s else "",
+    )
+
+
+def _lack(hour: Hour) -> str:
+    at_inlet = "" if hour.at_inlet is None else f", counted at the inlet {hour.at_inlet}"
+    return (
+        f"! {_time(hour.start_s)}: delivered {hour.delivered}{at_inlet}, received by the flow "
+        f"{hour.received}, ingested {hour.ingested}, failed {hour.failed}: "
+        f"{hour.missing or hour.unaccounted} went missing {hour.where}"
+    )
+
+
+def _show_record(record: FailedRecord) -> None:
+    where = f"position {record.position}" if record.position else "not in this spool"
+    typer.echo(f"  {record.event_id or 'no event id'} ({where})")
+    for fault in record.faults:
+        text = " ".join(part for part in (fault.path, fault.message) if part)
+        typer.echo(f"    {text}" + (f"  [{fault.row}]" if fault.row else ""))
+    event = orjson.dumps(record.event).decode()
+    typer.echo(f"    {event[:_EVENT_CHARS]}{'…' if len(event) > _EVENT_CHARS else ''}")
+
+
+def _duration_s(text: str) -> float:
+    try:
+        return float(str(parse_duration_s(text)))
+    except ValueError as error:
+        raise typer.BadParameter(str(error)) from None
 
 
 def _time(wall_s: float) -> str:

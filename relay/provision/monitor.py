@@ -1,199 +1,183 @@
 """
-What Adobe made of what we delivered: flow runs, failed batches, and where counts disagree.
+What became of what we delivered: flow runs, our counts beside them, and the refused records.
 
-A streaming flow has a run for every hour. A run's counts are compared with the relay's own
-delivered counts of the same hours; records of failed batches are joined back to our events by
-their event id, so that a person sees their event and the row of the mapping set that failed.
-
-Assumed:
-    The documents show no run of a streaming flow. Its window is taken from
-    ``metrics.durationSummary`` and its counts from ``metrics.recordSummary``, as in a batch run.
+Everything is read: nothing at Adobe and nothing in the spool is changed.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
+from base64 import b64decode
+from collections.abc import AsyncIterator, Mapping
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from typing import Any, Protocol
 
 import orjson
 
-from relay.adobe.catalog import Catalog
-from relay.adobe.data_access import DataAccess
-from relay.adobe.flow_service import FlowService
+from relay.adobe.observability import RECEIVED
+from relay.errors import AdobeError, ControlError
+from relay.provision.failures import FailedBatch, FailedRecord, blame, to_batch, to_record
+from relay.provision.look import Current
+from relay.provision.reconcile import Hour, reconcile
+from relay.provision.runs import HOUR_S, Run, read_runs
+from relay.provision.session import Session
+from relay.provision.settle import inlet_of
+from relay.provision.switch import flow_of
 
 Item = dict[str, Any]
-HOUR_S = 3600
+
+
+class Desk(Protocol):
+    """Who answers for our side: `relay.control` has one with a relay and one without."""
+
+    async def call(self, verb: str, **arguments: Any) -> Item:
+        """
+        Carry out *verb*: ``delivered_by_hour``, ``events`` or ``show``.
+
+        Raises:
+            ControlError: it cannot be done.
+        """
+        ...
 
 
 @dataclass(frozen=True, slots=True)
-class Run:
-    """One flow run; times are wall-clock seconds UTC, *ended_s* 0 while it goes on."""
+class Report:
+    """
+    One look; *failed* holds the records of *batches*, not more than were asked for.
 
-    id: str
-    started_s: float
-    ended_s: float
-    received: int
-    ingested: int
-    failed: int
-    warnings: int
-    status: str
-    errors: tuple[str, ...]
+    *is_reconciled* is false without a spool to compare with: then *hours* know only Adobe's side.
+    """
+
+    runs: tuple[Run, ...]
+    hours: tuple[Hour, ...]
+    batches: tuple[FailedBatch, ...]
+    failed: tuple[FailedRecord, ...]
+    is_reconciled: bool
 
     @property
-    def duration_s(self) -> float:
-        """How long it took; 0 while it goes on."""
-        return max(self.ended_s - self.started_s, 0.0) if self.ended_s else 0.0
-
-    @property
-    def hour_s(self) -> int:
-        """The start of the hour it belongs to."""
-        return int(self.started_s) // HOUR_S * HOUR_S
-
-
-@dataclass(frozen=True, slots=True)
-class Hour:
-    """One hour beside Adobe's count of it; *missing* is what we delivered and no run received."""
-
-    start_s: int
-    delivered: int
-    received: int
-    failed: int
-
-    @property
-    def missing(self) -> int:
-        """Delivered by us and not received by Adobe, as far as the hour is over."""
-        return max(self.delivered - self.received, 0)
-
-
-@dataclass(frozen=True, slots=True)
-class FailedRecord:
-    """One record that Adobe refused after taking it; *position* 0 when it is not one of ours."""
-
-    batch_id: str
-    event_id: str
-    path: str
-    message: str
-    position: int = 0
-    row: str = ""
-
-
-async def read_runs(flows: FlowService, flow_id: str) -> list[Run]:
-    """
-    Read the runs of a flow, oldest first.
-
-    Raises:
-        AdobeError: a call was refused.
-    """
-    runs = [to_run(item) async for item in flows.runs(flow_id)]
-    return sorted(runs, key=lambda run: run.started_s)
-
-
-def to_run(item: Item) -> Run:
-    """Reduce Flow Service's run to what a person asks about."""
-    metrics: Item = item.get("metrics") or {}
-    duration: Item = metrics.get("durationSummary") or {}
-    records: Item = metrics.get("recordSummary") or {}
-    status: Item = metrics.get("statusSummary") or {}
-    return Run(
-        id=str(item.get("id", "")),
-        started_s=float(duration.get("startedAtUTC") or item.get("createdAt") or 0) / 1000,
-        ended_s=float(duration.get("completedAtUTC") or 0) / 1000,
-        received=int(records.get("inputRecordCount") or 0),
-        ingested=int(records.get("outputRecordCount") or 0),
-        failed=int(records.get("failedRecordCount") or 0),
-        warnings=int(records.get("warningRecordCount") or 0),
-        status=str(status.get("status") or item.get("state") or "unknown"),
-        errors=tuple(
-            f"{error.get('code', '')} {error.get('message', '')}".strip()
-            for error in status.get("errors") or []
-        ),
-    )
-
-
-def reconcile(runs: Sequence[Run], delivered: Mapping[int, int]) -> list[Hour]:
-    """
-    Put Adobe's counts beside ours, hour by hour.
-
-    *delivered* maps the start of an hour (wall-clock seconds) to how many events we delivered.
-    """
-    hours = sorted({run.hour_s for run in runs} | set(delivered))
-    return [
-        Hour(
-            start_s=start,
-            delivered=delivered.get(start, 0),
-            received=sum(run.received for run in runs if run.hour_s == start),
-            failed=sum(run.failed for run in runs if run.hour_s == start),
+    def has_failures(self) -> bool:
+        """Whether a record was refused, is missing, or is accounted for by nobody."""
+        return (
+            bool(self.batches)
+            or any(run.failed for run in self.runs)
+            or any(hour.where for hour in self.hours)
         )
-        for start in hours
-    ]
 
 
-async def failed_records(
-    catalog: Catalog, access: DataAccess, dataset_id: str, *, limit: int = 100
-) -> list[FailedRecord]:
-    """
-    Download the records of the data set's failed batches, at most *limit*.
+class Monitor:
+    """Looks at one route's flow; *desk* answers for our side, ``None`` without a spool."""
 
-    Raises:
-        AdobeError: a call was refused.
-    """
-    found: list[FailedRecord] = []
-    async for batch in catalog.batches(dataset_id, status="failed"):
-        for name in await access.failed_files(batch["id"]):
-            for record in await access.failed_records(batch["id"], name):
-                found.extend(_explain(batch["id"], record))
-                if len(found) >= limit:
-                    return found[:limit]
-    return found
+    def __init__(self, session: Session, current: Current, desk: Desk | None) -> None:
+        flow = flow_of(current)
+        self._session = session
+        self._desk = desk
+        self._flow_id = str(flow["id"])
+        self._made_s = float(flow.get("createdAt") or 0) / 1000
+        self._inlet_id = inlet_of(flow).rstrip("/").rsplit("/", 1)[-1]
+        self._dataset_id = current.id_of("dataset")
+        self._rows: list[Item] = (current.mapping or {}).get("mappings") or []
 
+    async def look(self, *, since_s: float, limit: int = 100) -> Report:
+        """
+        Read everything since *since_s* (wall-clock seconds UTC), at most *limit* refused records.
 
-def _explain(batch_id: str, record: Item) -> list[FailedRecord]:
-    """One line for every error of a refused record."""
-    body = _unfold(record.get("body", record))
-    event_id = find_event_id(body)
-    errors = _errors_of(record)
-    return [
-        FailedRecord(
-            batch_id=batch_id,
-            event_id=event_id,
-            path=str(error.get("pointerToViolation") or error.get("path") or ""),
-            message=str(error.get("message", "")),
-            row=str(error.get("destination") or error.get("mappingRow") or ""),
+        Raises:
+            AdobeError: a call was refused.
+            ControlError: the relay that holds the spool does not answer.
+        """
+        now_s = self._session.pace.clock.wall_s()
+        # Runs begin with their hour: the hour of *since_s* is read whole, or it would not compare.
+        since_s = max(since_s, self._made_s) // HOUR_S * HOUR_S
+        runs = await read_runs(self._session.adobe.flows, self._flow_id, since_s=since_s - 1)
+        delivered = await self._delivered(since_s)
+        at_inlet = None if delivered is None else await self._at_inlet(since_s, now_s)
+        hours = reconcile(runs, delivered or {}, at_inlet, since_s=since_s, now_s=now_s)
+        if delivered is None:
+            hours = [replace(hour, missing=0) for hour in hours]
+        batches = [batch async for batch in self._batches(since_s)]
+        failed = [record async for record in self._records(batches, limit)]
+        return Report(
+            tuple(runs), tuple(hours), tuple(batches), tuple(failed), delivered is not None
         )
-        for error in errors or [{"message": "refused without a reason"}]
-    ]
 
+    async def files(self, batch: FailedBatch) -> AsyncIterator[tuple[str, list[Item]]]:
+        """
+        Iterate over a failed batch's files: name and lines.
 
-def _errors_of(record: Item) -> list[Item]:
-    listed = _unfold(record.get("_validationErrors") or [])
-    grouped = _unfold(record.get("_errors") or {})
-    errors = [error for error in listed if isinstance(error, dict)]
-    if isinstance(grouped, dict):
-        for group in grouped.values():
-            errors.extend(error for error in _unfold(group) if isinstance(error, dict))
-    return errors
+        Raises:
+            AdobeError: a call was refused.
+        """
+        for name in await self._session.access.failed_files(batch.id):
+            yield name, await self._session.access.failed_records(batch.id, name)
 
+    async def _delivered(self, since_s: float) -> dict[int, int] | None:
+        if self._desk is None:
+            return None
+        route = self._session.desired.route
+        hours = (await self._desk.call("delivered_by_hour", route=route))["hours"]
+        return {int(start): int(count) for start, count in hours.items() if int(start) >= since_s}
 
-def _unfold(value: Any) -> Any:
-    """Failed records carry parts of themselves as JSON inside text."""
-    if isinstance(value, str):
+    async def _at_inlet(self, since_s: float, now_s: float) -> Mapping[int, int] | None:
+        """What Observability counted; ``None`` when this credential may not read it."""
         try:
-            return orjson.loads(value)
-        except orjson.JSONDecodeError:
-            return {}
-    return value
+            points = await self._session.observability.series(
+                RECEIVED,
+                of="inletId",
+                id_=self._inlet_id,
+                start=_rfc_3339(since_s),
+                end=_rfc_3339(now_s),
+            )
+        except AdobeError:
+            return None
+        return {
+            int(datetime.fromisoformat(moment).timestamp()): int(count)
+            for moment, count in points.items()
+        }
+
+    async def _batches(self, since_s: float) -> AsyncIterator[FailedBatch]:
+        catalog = self._session.adobe.catalog
+        async for item in catalog.batches(self._dataset_id, status="failed", since_s=since_s - 1):
+            yield to_batch(item)
+
+    async def _records(
+        self, batches: list[FailedBatch], limit: int
+    ) -> AsyncIterator[FailedRecord]:
+        left = limit
+        for batch in batches:
+            if not left:
+                return
+            async for _, lines in self.files(batch):
+                for line in lines[:left]:
+                    yield await self._joined(to_record(batch.id, line, self._rows))
+                left -= len(lines[:left])
+
+    async def _joined(self, record: FailedRecord) -> FailedRecord:
+        """Add our own copy of the event and the rows that Adobe does not name."""
+        if self._desk is not None and record.event_id:
+            record = await _ours(self._desk, self._session.desired.route, record)
+        return replace(record, faults=blame(record, record.event, self._rows))
 
 
-def find_event_id(value: Any) -> str:
-    """Find our event id in a raw or mapped record, under ``event_id…`` or ``_id``."""
-    if not isinstance(value, dict):
-        return ""
-    for key, item in value.items():
-        if isinstance(item, str) and (key == "_id" or key.startswith("event_id")):
-            return item
-    for item in value.values():
-        found = find_event_id(item)
-        if found:
-            return found
-    return ""
+async def _ours(desk: Desk, route: str, record: FailedRecord) -> FailedRecord:
+    found = await desk.call("events", route=route, event_id=record.event_id, limit=1)
+    if not found["events"]:
+        return record
+    position = int(found["events"][0]["position"])
+    try:
+        shown = await desk.call("show", position=position, limit=1)
+    except ControlError:  # retention was faster
+        return replace(record, position=position)
+    event = _parsed(shown.get("body"))
+    return replace(record, position=position, event=event or record.event)
+
+
+def _parsed(encoded: str | None) -> Item:
+    try:
+        value = orjson.loads(b64decode(encoded or ""))
+    except (ValueError, orjson.JSONDecodeError):
+        return {}
+    return value if isinstance(value, dict) else {}
+
+
+def _rfc_3339(wall_s: float) -> str:
+    return datetime.fromtimestamp(wall_s, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

@@ -15,6 +15,7 @@ import orjson
 from relay.adobe.auth import OAuth
 from relay.adobe.data_access import DataAccess
 from relay.adobe.http import AdobeHttp, Tenancy
+from relay.adobe.observability import Observability
 from relay.clock import SystemClock
 from relay.config import Config, RouteConfig, shipped
 from relay.errors import ConfigError, ProvisionError
@@ -31,6 +32,7 @@ class Session:
 
     adobe: Adobe
     access: DataAccess
+    observability: Observability
     desired: Desired
     memory: Memory
     pace: Pace
@@ -87,6 +89,7 @@ async def open_session(config: Config, route: str) -> AsyncIterator[Session]:
         yield Session(
             adobe=Adobe.of(http),
             access=DataAccess(http),
+            observability=Observability(http),
             desired=desired_of(name, section),
             memory=Memory(Path(adobe.state_path), name),
             pace=Pace(clock, adobe.settling_time),
