@@ -45,14 +45,12 @@ async def export_runs(
         ProvisionError: there is no such route.
     """
     async with open_session(config, route_name) as session:
-        monitor: Monitor | None = None
         while True:
             try:
-                if monitor is None:
-                    monitor = Monitor(session, await session.look(), desk)
+                # The flow may be another one by now.
+                monitor = Monitor(session, await session.look(), desk)
                 report = await monitor.look(since_s=session.pace.clock.wall_s() - _BACK_S, limit=0)
             except RelayError as error:
-                monitor = None  # the flow may be another one by now
                 metrics.monitor_errors.labels(route_name).inc()
                 log.warning("monitor_failed", route=route_name, error=error.message)
             else:
