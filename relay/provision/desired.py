@@ -23,6 +23,7 @@ from relay.adobe.flow_service import (
     STREAMING_FLOW_SPEC,
 )
 from relay.adobe.schema_registry import EXPERIENCE_EVENT, PROFILE
+from relay.provision.infer import inferred
 
 Item = dict[str, Any]
 
@@ -103,9 +104,11 @@ class Desired:
         """The tenant's own fields as XDM properties, nested."""
         properties: Item = {}
         prefix = f"_{tenant}."
-        for path in self.destinations(tenant):
+        for row in self.rows(tenant):
+            path = _destination(row)
             if path.startswith(prefix):
-                _grow(properties, split_path(path[len(prefix) :]), self._leaf(path))
+                leaf = self._described(path) or inferred(row)
+                _grow(properties, split_path(path[len(prefix) :]), leaf)
         return properties
 
     def schema(self, tenant: str, field_group_id: str) -> Item:
@@ -172,8 +175,8 @@ class Desired:
             "transformations": [transformation(mapping_id, mapping_version)],
         }
 
-    def _leaf(self, path: str) -> Item:
-        """The type of one destination: as the local schema has it, else text."""
+    def _described(self, path: str) -> Item:
+        """The type of one destination as the local schema has it; empty when it has none."""
         node: Any = self.local_schema
         # The sample's tenant is not the real one: below the root the names are the same.
         for depth, segment in enumerate(split_path(path)):
@@ -184,9 +187,17 @@ class Desired:
             node = properties.get(name)
             if isinstance(node, dict) and _INDEX.search(segment):
                 node = node.get("items", node)
-        if not isinstance(node, dict):
-            return {"type": "string"}
-        return {key: node[key] for key in _KEPT_KEYS if key in node} or {"type": "string"}
+        return _kept(node) if isinstance(node, dict) else {}
+
+
+def _kept(node: Item) -> Item:
+    """What a field group says about a field, with what is below it."""
+    kept = {key: node[key] for key in _KEPT_KEYS if key in node}
+    if isinstance(node.get("properties"), dict):
+        kept["properties"] = {name: _kept(below) for name, below in node["properties"].items()}
+    if isinstance(node.get("items"), dict):
+        kept["items"] = _kept(node["items"])
+    return kept
 
 
 def transformation(mapping_id: str, mapping_version: int) -> Item:
@@ -242,7 +253,9 @@ def _grow(properties: Item, segments: list[str], leaf: Item) -> None:
     name, rest = _INDEX.sub("", segments[0]), segments[1:]
     is_array = _INDEX.search(segments[0]) is not None
     if not rest:
-        properties[name] = {"type": "array", "items": leaf} if is_array else leaf
+        field = {"type": "array", "items": leaf} if is_array else leaf
+        # A row for an object and rows for its members may stand in any order.
+        properties[name] = {**field, **properties.get(name, {})}
         return
     node = properties.setdefault(name, {})
     if is_array:
