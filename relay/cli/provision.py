@@ -159,6 +159,7 @@ def disable(
 def take_down(
     config: ConfigPath = None,
     route: Route = "",
+    json: Json = False,
     dry_run: DryRun = False,
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
     only: Annotated[
@@ -168,17 +169,22 @@ def take_down(
     """Delete the set-up, in the order in which Adobe allows it."""
 
     async def work(session: Session, _config: Config) -> None:
-        current = await session.look()
-        names = [name for name in ORDER if current.id_of(name) and (not only or name in only)]
-        for name in names:
-            typer.echo(f"- {TITLES[name]} {current.id_of(name)}")
-        if dry_run or not names:
-            return
-        if not yes and not typer.confirm("Delete these at Adobe, with the data they hold?"):
-            raise typer.Exit(1)
-        await destroy(session.adobe, session.desired, current, only=only or (), progress=_progress)
-        if not only:
-            session.memory.forget()
+        async with session.memory.turn(_progress):
+            current = await session.look()
+            names = [name for name in ORDER if current.id_of(name) and (not only or name in only)]
+            for name in names:
+                typer.echo(f"- {TITLES[name]} {current.id_of(name)}", err=json)
+            deleted: list[str] = []
+            if names and not dry_run:
+                if not yes:
+                    _confirm("Delete these at Adobe, with the data they hold?")
+                deleted = await destroy(
+                    session.adobe, session.desired, current, only=only or (), progress=_progress
+                )
+                if not only:
+                    session.memory.forget()
+            if json:
+                print_json({"deleted": {name: current.id_of(name) for name in deleted}})
 
     unknown = sorted(set(only or ()) - set(ORDER))
     if unknown:
@@ -311,6 +317,11 @@ def _show_applied(
         typer.echo(f"written to {settings}")
     else:
         typer.echo("\n" + inlet.section(route), nl=False)
+
+
+def _confirm(question: str) -> None:
+    if not typer.confirm(question, err=True):
+        raise typer.Exit(1)
 
 
 def _refuse(current: Current) -> None:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import fcntl
 import os
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import asdict
 from pathlib import Path
@@ -40,35 +40,70 @@ class Memory:
             return Ids(**orjson.loads(self._path.read_bytes()))
         except FileNotFoundError:
             return Ids()
-        except (orjson.JSONDecodeError, TypeError) as error:
+        except (OSError, orjson.JSONDecodeError, TypeError) as error:
             raise ProvisionError(
                 f"{self._path} cannot be read: {type(error).__name__}",
                 hint="delete it; everything is found again by name",
             ) from None
 
     def write(self, ids: Ids) -> None:
-        """Replace the file in one step."""
-        self._path.parent.mkdir(parents=True, exist_ok=True)
+        """
+        Replace the file in one step.
+
+        Raises:
+            ProvisionError: it cannot be written.
+        """
+        self._make_folder()
         draft = self._path.with_suffix(".new")
-        draft.write_bytes(orjson.dumps(asdict(ids), option=orjson.OPT_INDENT_2))
-        draft.replace(self._path)
+        try:
+            draft.write_bytes(orjson.dumps(asdict(ids), option=orjson.OPT_INDENT_2))
+            draft.replace(self._path)
+        except OSError as error:
+            raise ProvisionError(
+                f"{self._path} cannot be written: {error.strerror}",
+                hint="mend adobe.state_path; what was made at Adobe is found again by name",
+            ) from None
+
+    def _make_folder(self) -> None:
+        try:
+            self._path.parent.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise ProvisionError(
+                f"{self._path.parent} cannot be made: {error.strerror}",
+                hint="name a folder that can be written to in adobe.state_path",
+            ) from None
 
     def forget(self) -> None:
         """Remove the file."""
         self._path.unlink(missing_ok=True)
 
     @asynccontextmanager
-    async def turn(self) -> AsyncIterator[None]:
-        """Hold the route for this process; a second run waits for the first."""
-        self._path.parent.mkdir(parents=True, exist_ok=True)
-        handle = os.open(self._path.with_suffix(".lock"), os.O_CREAT | os.O_RDWR, 0o600)
+    async def turn(self, progress: Callable[[str], None]) -> AsyncIterator[None]:
+        """Hold the route for this process; a second run waits for the first, and says so."""
+        self._make_folder()
+        path = self._path.with_suffix(".lock")
         try:
-            while True:
-                try:
-                    fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                    break
-                except BlockingIOError:
-                    await asyncio.sleep(_WAIT_S)
+            handle = os.open(path, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
+        except OSError as error:
+            raise ProvisionError(
+                f"{path} cannot be opened: {error.strerror}", hint="mend adobe.state_path"
+            ) from None
+        try:
+            has_told = False
+            while not _is_locked(handle):
+                if not has_told:
+                    progress("another run is at work on this route; waiting for it")
+                    has_told = True
+                await asyncio.sleep(_WAIT_S)
             yield
         finally:
             os.close(handle)
+
+
+def _is_locked(handle: int) -> bool:
+    """Try to lock the file; whether it is ours now."""
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True

@@ -54,7 +54,7 @@ class Session:
             ProvisionError: something is in the way, or the flow did not settle.
             AdobeError: a call was refused for good.
         """
-        async with self.memory.turn():
+        async with self.memory.turn(progress):
             work = Apply(
                 self.adobe,
                 self.desired,

@@ -144,7 +144,10 @@ def test_the_whole_life(command: Command):
     assert command.ok("enable").startswith(f"flow {flow_id} is enabled\nsend nothing before 20")
     assert command("destroy", given="n\n").exit_code == 1
     assert flow_id in command.made("flows")
-    command.ok("destroy", given="y\n")
+    command.ok("destroy", "--only", "flow", given="y\n")
+    assert flow_id not in command.made("flows")
+    deleted = command.json("destroy", "--yes")["deleted"]
+    assert list(deleted) == ["source", "target", "mapping", "dataset", "schema", "field_group"]
     assert command.made("flows") == command.made("schemas") == {}
     assert not list((command.folder / "state").glob("*.json"))
 
