@@ -53,6 +53,9 @@ async def export_runs(
             except RelayError as error:
                 metrics.monitor_errors.labels(route_name).inc()
                 log.warning("monitor_failed", route=route_name, error=error.message)
+            except Exception as error:  # noqa: BLE001 - it runs beside deliveries, never in their way
+                metrics.monitor_errors.labels(route_name).inc()
+                log.error("monitor_failed", route=route_name, error=type(error).__name__)
             else:
                 show(report, route_name, metrics, session.pace)
             await session.pace.sleep(config.adobe.monitor_interval)
