@@ -16,8 +16,6 @@ from relay.customerio.signature import SIGNATURE_LENGTH
 TIMESTAMP = b"x-cio-timestamp"
 SIGNATURE = b"x-cio-signature"
 _LENGTH = b"content-length"
-_TRANSFER = b"transfer-encoding"
-_EXPECT = b"expect"
 
 # Kept with the body: what decoding needs, what proves the sender, what names the delivery.
 _KEPT = {
@@ -28,7 +26,7 @@ _KEPT = {
     b"x-cio-delivery-id": "x-cio-delivery-id",
     b"x-cio-idempotency-key": "x-cio-idempotency-key",
 }
-_WANTED = frozenset({*_KEPT, _LENGTH, _TRANSFER, _EXPECT})
+_WANTED = frozenset({*_KEPT, _LENGTH})
 _SIGNED = frozenset({TIMESTAMP, SIGNATURE})
 
 # The specification types the timestamp as an integer of seconds; 20 digits hold any 64-bit one.
@@ -46,18 +44,6 @@ class Refused(StrEnum):
     MALFORMED = "malformed"
     TOO_OLD = "too_old"
     NO_KEY_MATCHES = "no_key_matches"
-
-
-@dataclass(frozen=True, slots=True)
-class Framing:
-    """
-    How the body comes: *length_bytes* is ``None`` when it is chunked.
-
-    *is_awaiting* says that the sender waits for ``100 Continue`` before it sends the body.
-    """
-
-    length_bytes: int | None
-    is_awaiting: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,13 +78,10 @@ def read_headers(headers: Pairs) -> tuple[dict[bytes, bytes], bool]:
     return found, is_repeated
 
 
-def read_framing(found: dict[bytes, bytes]) -> Framing:
-    """Say how the body comes; without a length and without chunks there is none."""
-    is_awaiting = _EXPECT in found and found[_EXPECT].lower() == b"100-continue"
-    if _TRANSFER in found:
-        return Framing(None, is_awaiting)
-    length = found.get(_LENGTH, b"0")
-    return Framing(int(length) if length.isdigit() else None, is_awaiting)
+def announced_bytes(found: dict[bytes, bytes]) -> int:
+    """Give the body's size as announced; 0 when it is not, because there is none or by chunks."""
+    length = found.get(_LENGTH, b"")
+    return int(length) if length.isdigit() else 0
 
 
 def admit(

@@ -1,7 +1,7 @@
 """
 The answers a sender can get, prepared once as ASGI messages.
 
-Customer.io waits an hour before it repeats after 400–405, 410, 429, 500 and 502, and holds back
+Customer.io waits an hour before it repeats after 400 to 405, 410, 429, 500 and 502, and holds back
 every later event meanwhile; 503 is repeated soon. So whatever is our own fault is 503.
 
 Source:
@@ -25,7 +25,7 @@ _RETRY = (b"retry-after", str(RETRY_AFTER_S).encode())
 class Answer:
     """One status with its JSON body; as ASGI messages with and without ``Connection: close``."""
 
-    __slots__ = ("_close", "_keep", "body", "final", "partial", "status")
+    __slots__ = ("_close", "_keep", "body", "final", "status")
 
     def __init__(self, status: int, text: str, *headers: tuple[bytes, bytes]) -> None:
         self.status = status
@@ -38,7 +38,6 @@ class Answer:
         self._keep = {"type": "http.response.start", "status": status, "headers": every}
         self._close = {**self._keep, "headers": (*every, _CLOSE)}
         self.final: Message = {"type": "http.response.body", "body": self.body}
-        self.partial: Message = {**self.final, "more_body": True}
 
     def start(self, *, close: bool) -> Message:
         """Give the first ASGI message; with *close* the connection ends after the answer."""
@@ -47,8 +46,6 @@ class Answer:
     def __repr__(self) -> str:
         return f"<Answer {self.status}>"
 
-
-END: Message = {"type": "http.response.body", "body": b""}
 
 ACCEPTED = Answer(200, "accepted")
 HEALTHY = Answer(200, "ok")

@@ -14,7 +14,6 @@ from typing import Any
 
 from relay.config import ServerConfig
 from relay.customerio.signature import Verification
-from relay.ingress.admission import Framing
 from relay.ingress.answers import BUSY, TOO_LARGE, Answer
 from relay.ingress.spill import Spill
 
@@ -42,7 +41,6 @@ class Body:
         "_in_flight",
         "_receive",
         "data",
-        "framing",
         "is_complete",
         "is_gone",
         "is_kept",
@@ -50,11 +48,10 @@ class Body:
         "spill",
     )
 
-    def __init__(self, receive: Receive, framing: Framing, in_flight: InFlight) -> None:
+    def __init__(self, receive: Receive, in_flight: InFlight) -> None:
         self._receive = receive
         self._in_flight = in_flight
         self._held: io.BytesIO | None = None
-        self.framing = framing
         self.size_bytes = 0
         self.data = b""
         self.spill: Spill | None = None
@@ -85,10 +82,9 @@ class Body:
                 refusal = self._count(len(chunk), limits)
                 if refusal is not None:
                     return refusal
-            if self.is_complete and self._held is None and self.spill is None:
-                if len(chunk) <= limits.max_body_memory:
-                    self.data = chunk
-                    return None
+            if self.is_complete and self.size_bytes == len(chunk) <= limits.max_body_memory:
+                self.data = chunk
+                return None
             await self._keep(chunk, limits, large)
             if self.is_complete:
                 await self._finish()
@@ -99,20 +95,6 @@ class Body:
         self._in_flight.bytes -= self.size_bytes
         if self.spill is not None and not self.is_kept:
             await self.spill.discard()
-
-    async def skip(self, max_bytes: int) -> bool:
-        """Read and forget the rest; say whether the sender finished within *max_bytes*."""
-        skipped = 0
-        while not self.is_complete:
-            message = await self._receive()
-            if message["type"] != "http.request":
-                self.is_gone = True
-                return True
-            self.is_complete = not message.get("more_body", False)
-            skipped += len(message.get("body", b""))
-            if skipped > max_bytes:
-                return False
-        return True
 
     def _count(self, size_bytes: int, limits: ServerConfig) -> Answer | None:
         self.size_bytes += size_bytes

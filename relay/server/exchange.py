@@ -157,7 +157,8 @@ class Exchange(RequestResponseCycle):
         self.response_started = True
         self.waiting_for_100_continue = False
         head = self._head = _head_of(message)
-        if head.closes:
+        if head.closes or self.more_body:
+            # An answer before the end of the body is the last: `Guard` reads what is still sent.
             self.keep_alive = False
         self.expected_content_length = head.length_bytes
         if not head.is_sized:
