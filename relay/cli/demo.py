@@ -1,4 +1,4 @@
-"""``relay demo``: a local Adobe, the relay and signed traffic in one go."""
+"""``relay demo``: a local Adobe and Customer.io, the relay and its whole set-up in one go."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ from rich import progress
 from rich.console import Console
 
 from relay.cli.options import Json, print_json, run
-from relay.customerio.report import Progress
 from relay.demo import Account, demo
 
 
@@ -22,7 +21,7 @@ def show_demo(
     events: Annotated[int, typer.Option("--events", min=1, help="At least so many.")] = 2_000,
     json: Json = False,
 ) -> None:
-    """Run everything on this machine and close with an account that adds up."""
+    """Tell the whole story on this machine and close with an account that adds up."""
     console = Console(stderr=json)
     columns = (
         progress.TextColumn("acknowledged"),
@@ -31,11 +30,13 @@ def show_demo(
     )
     with progress.Progress(*columns, console=console, transient=True) as bar:
         task = bar.add_task("events", total=events)
-
-        def on_progress(now: Progress) -> None:
-            bar.update(task, completed=now.acked)
-
-        account = run(lambda: demo(events, tell=console.print, on_progress=on_progress))
+        account = run(
+            lambda: demo(
+                events,
+                tell=lambda line: console.print(line, highlight=False, soft_wrap=True),
+                on_progress=lambda acked: bar.update(task, completed=acked),
+            )
+        )
     if json:
         print_json(account.as_json())
     else:
@@ -51,13 +52,24 @@ def _print(account: Account) -> None:
         typer.echo(f"{value[name]:>10,}  {name}")
         if name == "quarantined":
             for reason, count in sorted(value["quarantined_by_reason"].items()):
-                typer.echo(f"{count:>14,}  {reason}")
+                typer.echo(f"{count:>14,}  {reason}{_why(account, reason)}")
     typer.echo(f"{value['pending']:>10,}  pending")
     typer.echo(
-        f"acknowledged in {value['ack_p50_ms']} ms (p50), {value['ack_p99_ms']} ms (p99); "
-        f"{value['events_per_s']} events/s from the first post to the last outcome"
+        f"acknowledged in {value['ack_p50_ms']} ms (p50), {value['ack_p99_ms']} ms (p99), one "
+        f"call at a time; {value['events_per_s']} events/s from the first post to the last outcome"
     )
     typer.echo(
-        f"Adobe received {value['received_by_adobe']:,} events, {value['received_twice']} twice"
+        f"Adobe's inlet received {value['received_by_adobe']:,} events, "
+        f"{value['received_twice']} twice; its flow runs show {value['flow_runs_received']:,} "
+        f"received, {value['flow_runs_ingested']:,} ingested, {value['flow_runs_failed']:,} failed"
     )
     typer.echo("the account adds up" if value["adds_up"] else "the account does NOT add up")
+
+
+def _why(account: Account, reason: str) -> str:
+    """One example of *reason*: which event, which field, what was wrong."""
+    for found in account.examples:
+        if found.reason == reason and found.detail:
+            where = f"{found.path}: " if found.path else ""
+            return f": position {found.position}, {where}{found.detail}"
+    return ""

@@ -38,6 +38,7 @@ from relay.control import ControlServer, Desk
 from relay.errors import ConfigError, RelayError
 from relay.ingress.endpoint import Ingress
 from relay.metrics import Metrics
+from relay.provision.exporter import export_runs, wants_export
 from relay.server import Listener, bind, inherited_socket
 from relay.service.gauges import Gauges
 from relay.service.pulse import watch_loop_lag
@@ -147,6 +148,10 @@ class Service:
         for stray in await spool.routes_waiting() - config.routes.keys():
             task = asyncio.create_task(quarantine_strays(spool, stray, self._metrics))
             stack.callback(task.cancel)
+        if wants_export(config):
+            for name in config.routes:
+                watch = export_runs(config, name, self._metrics, desk=desk)
+                stack.callback(asyncio.create_task(watch, name=f"monitor-{name}").cancel)
         self._routes.take(parts)
         self._ingress.open(spool)
 
