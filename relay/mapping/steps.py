@@ -16,6 +16,7 @@ from typing import Any
 from relay.errors import EvaluationError
 from relay.mapping.paths import EACH, Path
 from relay.mapping.places import MISSING, PlaceTakenError, read, remove, write
+from relay.mapping.results import plain
 from relay.mapping.rows import Row, SourceType
 from relay.schema import Kind, Node
 from relay.schema.convert import Fit, fitting
@@ -212,7 +213,7 @@ def _expression_step(row: Row, path: Path, fit: Fit) -> Step:
         event: Mapping[str, Any], record: dict[str, Any], warnings: list[MappingWarning]
     ) -> None:
         try:
-            value = evaluate(event)
+            value = plain(evaluate(event))
         except EvaluationError as error:
             warnings.append(MappingWarning(WarningKind.EXPRESSION_FAILED, row, error.message))
             value = None
