@@ -9,17 +9,21 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import re
 import signal
 import socket
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import httpx
+from typer.testing import CliRunner
 
+from relay.cli.app import build
 from relay.control import ControlClient
 from relay.customerio.signature import sign
 
@@ -44,6 +48,7 @@ class Stack:
     lame_duck: str = "0s"
     drain_timeout: str = "5s"
     extra: str = ""
+    inlet: str = INLET
     relay: subprocess.Popen[bytes] | None = None
     emulator: subprocess.Popen[bytes] | None = None
     port: int = field(default_factory=free_port)
@@ -69,7 +74,7 @@ format = "json"
 [routes.test]
 signing_keys = ["env:TEST_SIGNING_KEY"]
 [routes.test.inlet]
-url = "http://127.0.0.1:{self.adobe}/collection/{INLET}"
+url = "http://127.0.0.1:{self.adobe}/collection/{self.inlet}"
 flow_id = "{FLOW}"
 retry_max_delay = "500ms"
 probe_interval = "200ms"
@@ -156,17 +161,41 @@ batch_max_age = "50ms"
         )
         return dict(answer.json()["ids"])
 
+    def readyz(self) -> dict[str, Any]:
+        """The body of the running relay's `/readyz`."""
+        answer = httpx.get(f"http://127.0.0.1:{self.admin}/readyz", timeout=10)
+        return dict(answer.json())
+
+    def metric(self, name: str) -> float:
+        """The sum of one metric's samples at the running relay."""
+        text = httpx.get(f"http://127.0.0.1:{self.admin}/metrics", timeout=10).text
+        found = re.findall(rf"^{name}(?:{{.*}})? (\S+)$", text, re.MULTILINE)
+        assert found, f"no metric {name}"
+        return sum(map(float, found))
+
+    def wait_for(self, holds: Callable[[], bool], what: str, limit_s: float = 30) -> None:
+        """Wait until *holds*; *what* says in the failure what never came."""
+        deadline_s = time.monotonic() + limit_s
+        while not holds():
+            assert time.monotonic() < deadline_s, f"{what} never came\n{self.logs()}"
+            time.sleep(0.1)
+
+    def ids_on_disk(self, prefix: str) -> set[str]:
+        """Every event id with *prefix* in the bytes of the log, read without the relay's code."""
+        pattern = re.compile(rb'"event_id": "(' + prefix.encode() + rb'\d{10})"')
+        return {
+            found.decode()
+            for path in (self.folder / "spool" / "log").glob("*.log")
+            for found in pattern.findall(path.read_bytes())
+        }
+
     def command(self, *words: str) -> tuple[int, Any]:
-        """Run a relay command with --json; its exit code and parsed output."""
-        done = subprocess.run(
-            [*RELAY, *words, "--config", str(self.config), "--json"],
-            capture_output=True,
-            env=self.env,
-            timeout=60,
-            check=False,
-        )
-        assert done.stdout.strip(), done.stderr.decode()
-        return done.returncode, json.loads(done.stdout)
+        """Run a relay command with --json in this process; its exit code and parsed output."""
+        given = [*words, "--config", str(self.config), "--json"]
+        done = CliRunner().invoke(build(words[:1]), given, env=self.env)
+        if done.exception is not None and not isinstance(done.exception, SystemExit):
+            raise done.exception
+        return done.exit_code, json.loads(done.stdout)
 
     def ask(self, verb: str, **arguments: Any) -> dict[str, Any]:
         """Ask the running relay over its control socket, without a process of its own."""
