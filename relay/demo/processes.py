@@ -78,7 +78,12 @@ async def relay(
 async def _process(
     log: Path, *words: str, env: Mapping[str, str] | None = None
 ) -> AsyncIterator[asyncio.subprocess.Process]:
-    """Run a relay command whose stderr goes to *log*; end it with the context."""
+    """
+    Run a relay command whose stderr goes to *log*; end it with the context.
+
+    Settings of the environment stay behind: the image has some, and the story has its own.
+    """
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("RELAY_")}
     with log.open("wb") as stream:
         child = await asyncio.create_subprocess_exec(
             sys.executable,
@@ -87,7 +92,7 @@ async def _process(
             *words,
             stdout=asyncio.subprocess.PIPE,
             stderr=stream,
-            env={**os.environ, **(env or {})},
+            env={**kept, **(env or {})},
         )
     try:
         yield child

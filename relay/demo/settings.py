@@ -50,6 +50,8 @@ admin_listen = "127.0.0.1:0"
 lame_duck = "0s"
 [spool]
 path = "{self.folder / "spool"}"
+segment_bytes = "8MiB"
+reserve_bytes = "1MiB"
 [adobe]
 ims_url = "{self.adobe}"
 platform_url = "{self.adobe}"
