@@ -29,6 +29,16 @@ BASE, IMAGE = "localhost/relay-test-base", "localhost/relay-test"
 # What pip needs of this machine to reach its index; mounted while building, in no layer.
 HOST_FILES = ("/etc/pip.conf", "/etc/ssl/certs")
 NOBODY = 10001
+# What the Dockerfile sets; no engine is there to do it.
+ENVIRONMENT = (
+    ("PYTHONUNBUFFERED", "1"),
+    ("PYTHONDONTWRITEBYTECODE", "1"),
+    ("RELAY_CONFIG", "/etc/relay/relay.toml"),
+    ("RELAY_SPOOL__PATH", "/var/lib/relay/spool"),
+    ("RELAY_SERVER__ADMIN_LISTEN", "0.0.0.0:9090"),
+)
+# The admin port that the image's HEALTHCHECK asks.
+HEALTH_PORT = 9090
 
 
 class Buildah:
@@ -68,8 +78,9 @@ def image(tmp_path_factory) -> Iterator[Path]:
         f"--tag={IMAGE}",
         str(ROOT),
     )
-    for one in json.loads(buildah("images", "--json", IMAGE)):
-        print(f"image size: {one['size']}")
+    for name in (BASE, IMAGE):
+        for one in json.loads(buildah("images", "--json", name)):
+            print(f"size of {name}: {one['size']}")
     built = buildah("from", IMAGE)
     yield Path(buildah("mount", built))
     buildah("umount", built)
@@ -101,9 +112,10 @@ def inside(image: Path, data: Path, *words: str, **env: str) -> list[str]:
     script = (
         f"mount --bind {image} {image} && mount -o remount,ro,bind {image} && "
         f"mount --bind {data} {image}/var/lib/relay && mount -t proc proc {image}/proc && "
+        f"mount -t tmpfs -o size=64m,mode=1777 tmpfs {image}/tmp && "
         f'exec chroot --userspec={NOBODY}:{NOBODY} {image} /usr/bin/env -i "$@"'
     )
-    pairs = {"PATH": "/opt/relay/bin:/usr/bin:/bin", "PYTHONDONTWRITEBYTECODE": "1", **env}
+    pairs = {**dict(ENVIRONMENT), "PATH": "/opt/relay/bin:/usr/bin:/bin", **env}
     return [
         "unshare",
         "--mount",
@@ -118,7 +130,7 @@ def inside(image: Path, data: Path, *words: str, **env: str) -> list[str]:
 
 def test_relay_answers_inside_the_image(image, tmp_path):
     """As nobody, with a read-only root, it stores a signed event and ends on SIGTERM."""
-    data, port, admin = tmp_path / "data", free_port(), free_port()
+    data, port, admin = tmp_path / "data", free_port(), HEALTH_PORT
     data.mkdir()
     shutil.chown(data, NOBODY, NOBODY)
     settings = data / "relay.toml"
@@ -153,6 +165,8 @@ url = "http://127.0.0.1:9/collection/x"
         )
         assert answer.status_code == 200
         assert uid_of(child.pid) == NOBODY
+        health = run_inside(image, data, *health_command())
+        assert health.returncode == 0, health.stderr
     finally:
         child.terminate()
     # Every step of the command is an exec, so that the signal meets the relay itself.
@@ -169,6 +183,65 @@ def test_nothing_but_the_volume_can_be_written(image, tmp_path):
         inside(image, tmp_path, "python3", "-c", program), capture_output=True, check=False
     )
     assert b"Read-only file system" in done.stderr or b"Permission denied" in done.stderr
+
+
+def run_inside(
+    image: Path, data: Path, *words: str, **env: str
+) -> subprocess.CompletedProcess[str]:
+    """Run *words* in the image to their end."""
+    return subprocess.run(
+        inside(image, data, *words, **env),
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+
+
+def health_command() -> list[str]:
+    """The HEALTHCHECK of the Dockerfile, word for word."""
+    lines = (ROOT / "Dockerfile").read_text().split("HEALTHCHECK", 1)[1]
+    return list(json.loads(lines[lines.index("CMD") :].split("\n")[1]))
+
+
+def test_help_is_answered_inside_the_image(image, tmp_path):
+    """`relay --help` works as nobody on a read-only root."""
+    shutil.chown(tmp_path, NOBODY, NOBODY)
+    done = run_inside(image, tmp_path, "relay", "--help")
+    assert done.returncode == 0, done.stderr
+    assert "serve" in done.stdout
+
+
+def test_check_finds_nothing_wrong_inside_the_image(image, tmp_path):
+    """`relay check` reads the shipped mapping and schema and tries the volume."""
+    shutil.chown(tmp_path, NOBODY, NOBODY)
+    settings = tmp_path / "relay.toml"
+    settings.write_text(
+        """
+[spool]
+path = "/var/lib/relay/spool"
+[routes.a]
+signing_keys = ["env:KEY"]
+[routes.a.inlet]
+url = "http://127.0.0.1:9/collection/x"
+"""
+    )
+    settings.chmod(0o644)
+    words = ("relay", "check", "--config", "/var/lib/relay/relay.toml")
+    done = run_inside(image, tmp_path, *words, KEY=KEY)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_demo_adds_up_inside_the_image(image, tmp_path):
+    """`relay demo` needs no more than a writable /tmp, and its account adds up."""
+    shutil.chown(tmp_path, NOBODY, NOBODY)
+    done = run_inside(image, tmp_path, "relay", "demo", "--events", "200", "--json")
+    assert done.returncode == 0, done.stderr
+    account = json.loads(done.stdout)
+    ends = ("delivered", "duplicate", "quarantined", "filtered", "discarded", "lost")
+    assert account["accepted"] >= 200
+    assert account["accepted"] == sum(account[name] for name in ends)
+    assert account["pending"] == 0
 
 
 def uid_of(pid: int) -> int:
