@@ -1,0 +1,172 @@
+"""What the listener puts up with on a connection, over raw loopback sockets."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+from ingress_kit import head, public_at, request, until
+
+pytestmark = pytest.mark.sockets
+
+BODY = b'{"event_id":"e1","object_type":"email","metric":"sent"}'
+
+
+async def test_slow_headers_are_answered_408(tmp_path):
+    """A head that does not end in time: 408 and the end."""
+    async with public_at(tmp_path, header_timeout="300ms") as public:
+        peer = await public.connect()
+        await peer.send(b"POST / HTTP/1.1\r\nhost: t")
+        assert (await peer.answer()).status == 408
+        assert await peer.end() == b""
+        assert public.refused == [408]
+
+
+async def test_a_silent_connection_is_closed(tmp_path):
+    """Whoever never sends a byte is let go without one."""
+    async with public_at(tmp_path, header_timeout="300ms") as public:
+        peer = await public.connect()
+        assert await peer.end() == b""
+
+
+async def test_an_idle_connection_is_closed(tmp_path):
+    """After its keep-alive time a connection ends."""
+    async with public_at(tmp_path, keep_alive="300ms") as public:
+        peer = await public.connect()
+        assert (await peer.ask(request(BODY))).status == 200
+        assert await peer.end() == b""
+
+
+@pytest.mark.parametrize("has_end", [True, False])
+async def test_too_many_header_bytes_are_answered_431(tmp_path, has_end):
+    """Over 32 KiB of headers: 431 and the end, also when they never end."""
+    async with public_at(tmp_path) as public:
+        peer = await public.connect()
+        await peer.send(b"POST / HTTP/1.1\r\nx-long: " + b"x" * 40_000)
+        if has_end:
+            await peer.send(b"\r\n\r\n")
+        assert (await peer.answer()).status == 431
+        peer.writer.write_eof()
+        assert await peer.end() == b""
+        assert public.refused == [431]
+
+
+async def test_just_under_the_header_cap_is_taken(tmp_path):
+    """The cap holds for what is over it only."""
+    async with public_at(tmp_path) as public:
+        assert (await public.ask(request(BODY, ("x-long", "x" * 32_000)))).status == 200
+
+
+async def test_pipelined_requests_are_answered_in_order(tmp_path):
+    """Several requests in one write: one answer each, in their order."""
+    async with public_at(tmp_path) as public:
+        peer = await public.connect()
+        await peer.send(
+            request(BODY) + request(BODY, target="/elsewhere") + head(None, [], method="GET") * 2
+        )
+        statuses = [(await peer.answer()).status for _ in range(4)]
+        assert statuses == [200, 404, 405, 405]
+
+
+@pytest.mark.parametrize(
+    "rubbish",
+    [
+        b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03",
+        b"HELLO\r\n\r\n",
+        b"POST / HTTP/1.1\r\nbad header\r\n\r\n",
+        b"POST / HTTP/1.1\r\ncontent-length: x\r\n\r\n",
+        b"POST / HTTP/1.1\r\ncontent-length: 1\r\ntransfer-encoding: chunked\r\n\r\n",
+        b"CONNECT host:1 HTTP/1.1\r\n\r\n",
+    ],
+    ids=["tls", "hello", "header", "length", "both lengths", "connect"],
+)
+async def test_rubbish_is_answered_400(tmp_path, rubbish):
+    """What is not HTTP gets 400 and the end."""
+    async with public_at(tmp_path) as public:
+        peer = await public.connect()
+        got = await peer.ask(rubbish)
+        assert (got.status, got.headers["connection"]) == (400, "close")
+        peer.writer.write_eof()
+        assert await peer.end() == b""
+        assert public.refused == [400]
+
+
+async def test_rubbish_behind_a_request_waits_its_turn(tmp_path):
+    """The request before it is stored and answered first."""
+    async with public_at(tmp_path) as public:
+        peer = await public.connect()
+        await peer.send(request(BODY) + b"\x00\x01\x02\r\n\r\n")
+        assert (await peer.answer()).status == 200
+        assert (await peer.answer()).status == 400
+
+
+async def test_a_wish_for_another_protocol_is_ignored(tmp_path):
+    """A delivery that offers HTTP/2 is taken as HTTP/1.1."""
+    async with public_at(tmp_path) as public:
+        wish = (("connection", "upgrade, http2-settings"), ("upgrade", "h2c"))
+        assert (await public.ask(request(BODY, *wish))).status == 200
+        envelope = await public.spool.body(1)
+        assert envelope is not None
+        assert envelope.body == BODY
+
+
+async def test_a_sender_that_half_closes_is_answered(tmp_path):
+    """The end of its input after a whole request is not the end of the connection."""
+    async with public_at(tmp_path) as public:
+        peer = await public.connect()
+        peer.writer.write(request(BODY))
+        peer.writer.write_eof()
+        assert (await peer.answer()).status == 200
+        assert await peer.end() == b""
+
+
+async def test_http_1_0_is_answered_and_closed(tmp_path):
+    """An old client gets its answer and the end of the connection."""
+    async with public_at(tmp_path) as public:
+        peer = await public.connect()
+        await peer.send(request(BODY).replace(b"HTTP/1.1", b"HTTP/1.0"))
+        assert (await peer.answer()).status == 200
+        assert await peer.end() == b""
+
+
+async def test_an_exception_of_ours_is_answered_503(tmp_path):
+    """503 with Retry-After, never 500, whatever the application fails in."""
+
+    async def broken(scope, receive, send):
+        raise ValueError("a person's data")
+
+    async with public_at(tmp_path, app=broken) as public:
+        got = await public.ask(request(BODY))
+        assert (got.status, got.headers["retry-after"]) == (503, "5")
+        assert b"person" not in got.body
+
+
+async def test_connections_over_the_cap_wait(tmp_path):
+    """They are neither refused nor closed: they are served when there is room."""
+    async with public_at(tmp_path, max_connections=2) as public:
+        first, second = await public.connect(), await public.connect()
+        assert (await first.ask(request(BODY))).status == 200
+        assert (await second.ask(request(BODY))).status == 200
+        third = await public.connect()
+        await third.send(request(BODY))
+        assert public.accepted == 2
+        assert public.listener.stats().connections == 2
+        first.writer.close()
+        assert (await third.answer()).status == 200
+
+
+async def test_closing_finishes_what_has_begun(tmp_path):
+    """A request under way and a connection that has not asked yet are answered; idle ones end."""
+    async with public_at(tmp_path) as public:
+        idle, busy, fresh = [await public.connect() for _ in range(3)]
+        assert (await idle.ask(request(BODY))).status == 200
+        await busy.send(request(BODY)[:-1])
+        await until(lambda: public.listener.stats().requests_in_flight == 1)
+        closing = asyncio.create_task(public.listener.close(10))
+        assert await idle.end() == b""
+        assert (await busy.ask(BODY[-1:])).status == 200
+        assert (await fresh.ask(request(BODY))).status == 200
+        assert await fresh.end() == b""
+        for peer in (idle, busy, fresh):
+            peer.writer.close()
+        await closing
