@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 
 import typer
 
@@ -25,5 +26,8 @@ def serve_relay(config: ConfigPath = None) -> None:
 
     configure_logs(load().log)
     code = serve(load, os.environ)
-    if code:
-        raise typer.Exit(code)
+    # Everything is closed, the listening socket last. What the interpreter does at its end takes
+    # long enough for a sender to find the port closed while this process is still there.
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(code)

@@ -116,12 +116,18 @@ class Service:
         app = create_admin_app(self, self._metrics, server)
         self._admin = Listener("admin", app, admin_sock, server)
         self._public = Listener(
-            "public", self._ingress, sock, server, is_inherited=inherited is not None
+            "public",
+            self._ingress,
+            sock,
+            server,
+            is_inherited=inherited is not None,
+            count_refused=self._count_refused,
         )
+        self._public.start()
+        # First in, last out: a closed port refuses senders.
+        stack.push_async_callback(self._public.close, _CLOSE_S)
         self._admin.start()
         stack.push_async_callback(self._admin.close, _CLOSE_S)
-        self._public.start()
-        stack.push_async_callback(self._public.close, _CLOSE_S)
         self._metrics.build.labels(version("customerio-aep-relay"), platform.python_version()).set(
             1
         )
@@ -203,6 +209,8 @@ class Service:
                 assert self._routes is not None
                 parts = await asyncio.to_thread(self._routes.build, config)
                 self._ingress.reload(config)
+                assert self._public is not None
+                self._public.reload(config.server)
                 self._routes.take(parts)
             except RelayError as error:
                 self._metrics.reloads.labels("refused").inc()
@@ -212,6 +220,10 @@ class Service:
             self._metrics.reloads.labels("taken").inc()
             log.info("reloaded", routes=sorted(config.routes))
             return True
+
+    def _count_refused(self, status: int) -> None:
+        """Count what the guards refused before there was a route."""
+        self._metrics.deliveries.labels("", str(status)).inc()
 
     def ready(self) -> Readiness:
         """Say for ``/readyz`` whether deliveries can be stored, and how every route is."""
