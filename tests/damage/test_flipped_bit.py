@@ -37,10 +37,14 @@ def flip(path, offset: int) -> None:
 
 
 async def test_a_flipped_bit_in_any_byte_costs_one_entry_at_most(tmp_path):
-    """For every byte of a small log: what is read is right, and what is not is reported lost."""
+    """What is read is right, and what is not is reported lost: header, first, middle, last."""
     async with spool_at(tmp_path / "whole") as spool:
         await spool.append(envelopes(3))
+    middle = HEADER_BYTES + FRAME, HEADER_BYTES + 2 * FRAME
+    # Every byte of the header and of the frame in the middle, some of the other frames'.
     for offset in range(HEADER_BYTES + 3 * FRAME):
+        if offset >= HEADER_BYTES and not middle[0] <= offset < middle[1] and offset % 5:
+            continue
         folder = copy_of(tmp_path / "whole", tmp_path / "flipped")
         flip(newest_segment(folder), offset)
         hurt = (offset - HEADER_BYTES) // FRAME + 1 if offset >= HEADER_BYTES else 0
