@@ -16,7 +16,7 @@ demo: $(READY)
 	$(BIN)/relay demo --events 2000
 
 test: $(READY)
-	$(BIN)/python -m pytest -m "not prove" -n auto
+	$(BIN)/python -m pytest -m "not prove" -n auto --dist worksteal
 
 check: $(READY)
 	$(BIN)/ruff format --check .
