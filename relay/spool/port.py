@@ -38,7 +38,9 @@ class Seen:
     delivered: bool = True
 
 
-@dataclass(frozen=True, slots=True)
+# Not frozen: one is made for every event, and a frozen one costs three times as much to make.
+# Nobody changes them.
+@dataclass(slots=True)
 class Settlement:
     """
     The outcome of one entry.
