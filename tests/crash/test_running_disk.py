@@ -43,24 +43,30 @@ def small(tmp_path):
         subprocess.run(("umount", "-l", str(disk)), check=True, capture_output=True, timeout=10)
 
 
-def post(stack: Stack, number: int, size_bytes: int = 20_000) -> httpx.Response:
-    """Post one signed event of about *size_bytes*."""
-    filler = "x" * size_bytes
+@pytest.fixture
+def sender():
+    """One kept connection, as the sender has."""
+    with httpx.Client(timeout=10) as made:
+        yield made
+
+
+def post(sender: httpx.Client, stack: Stack, number: int) -> httpx.Response:
+    """Post one signed event of 20 kB."""
+    filler = "x" * 20_000
     body = f'{{"event_id": "01DISK00{number:010d}", "object_type": "email", "metric": "sent",'
     body += f'"timestamp": 1700000000, "data": {{"identifiers": {{"id": "4"}}, "x": "{filler}"}}}}'
     stamp = str(int(time.time()))
-    return httpx.post(
+    return sender.post(
         f"http://127.0.0.1:{stack.port}/webhooks/customerio",
         content=body.encode(),
         headers={"x-cio-timestamp": stamp, "x-cio-signature": sign(KEY, stamp, body.encode())},
-        timeout=10,
     )
 
 
-def post_until_refused(stack: Stack) -> int:
+def post_until_refused(sender: httpx.Client, stack: Stack) -> int:
     """Post until it is refused as the design says; how many were taken."""
     for number in range(5000):
-        answer = post(stack, number)
+        answer = post(sender, stack, number)
         if answer.status_code != 200:
             assert answer.status_code == 503, answer
             assert int(answer.headers["retry-after"]) >= 1
@@ -79,21 +85,21 @@ def check_all_arrived(stack: Stack, taken: int) -> None:
     assert set(received.values()) == {1}
 
 
-def test_a_full_disk_refuses_and_digs_itself_out(small):
+def test_a_full_disk_refuses_and_digs_itself_out(small, sender):
     """Full while the inlet is away: 503. The inlet takes them again: 200 without a restart."""
     small.start_emulator()
     small.faults({"kind": "status", "status": 503})
     small.start_relay()
-    taken = post_until_refused(small)
+    taken = post_until_refused(sender, small)
     assert taken > 100
     # The rest of the disk too, so that nothing but the reserve is left to settle with.
     fill(small)
-    assert post(small, taken).status_code == 503
+    assert post(sender, small, taken).status_code == 503
     code, deep = small.command("audit", "--deep")
     assert code == 0, deep
     assert deep["accepted"] == deep["pending"] == taken
     small.faults()
-    small.wait_for(lambda: post(small, taken).status_code == 200, "a 200")
+    small.wait_for(lambda: post(sender, small, taken).status_code == 200, "a 200")
     check_all_arrived(small, taken + 1)
 
 
@@ -105,13 +111,13 @@ def fill(stack: Stack) -> None:
         path.write_bytes(b"x" * (left.f_bavail * left.f_frsize + 1))
 
 
-def test_a_disk_that_turns_read_only_refuses_and_loses_nothing(small):
+def test_a_disk_that_turns_read_only_refuses_and_loses_nothing(small, sender):
     """Read-only under the relay: 503; writable again and restarted: everything is delivered."""
     small.start_emulator()
     small.faults({"kind": "status", "status": 503})
     small.start_relay()
     for number in range(20):
-        assert post(small, number).status_code == 200
+        assert post(sender, small, number).status_code == 200
     disk = str(small.folder / "spool")
     # Files open for writing make a remount busy; a read-only superblock is what a failing disk
     # leaves, so without it there is nothing to show here.
@@ -120,7 +126,7 @@ def test_a_disk_that_turns_read_only_refuses_and_loses_nothing(small):
     )
     if done.returncode != 0:
         pytest.skip("this machine refuses to remount a file system in use read-only")
-    assert post(small, 20).status_code == 503
+    assert post(sender, small, 20).status_code == 503
     subprocess.run(("mount", "-o", "remount,rw", disk), check=True, timeout=10)
     small.kill_relay()
     small.faults()
