@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
+import re
 import time
 from pathlib import Path
 
 import httpx
 import pytest
-from stack import KEY, Stack
+from stack import INLET, KEY, Stack
 
 from relay.customerio.signature import sign
 
@@ -155,3 +156,16 @@ def test_the_books_balance_at_the_end(running):
     code, account = running.command("audit", "--deep")
     assert code == 0
     assert account["problems"] == []
+
+
+def test_no_person_and_no_secret_is_logged(running):
+    """After all of it the log names no address, no subject, no key and no signature."""
+    text = (running.folder / "relay.log").read_text()
+    assert "relay_ready" in text
+    published = b"".join(path.read_bytes() for path in PAYLOADS).decode()
+    people = set(re.findall(r"[\w.+-]+@[\w-]+\.[\w.]+", published))
+    assert people
+    assert [one for one in (*people, KEY) if one in text] == []
+    assert re.findall(r"[0-9a-f]{64}", text.replace(INLET, "")) == []
+    metrics = httpx.get(f"http://127.0.0.1:{running.admin}/metrics").text
+    assert [one for one in (*people, KEY) if one in metrics] == []

@@ -1,0 +1,94 @@
+"""`relay check` tells everything that would go wrong later, at once."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from typer.testing import CliRunner
+
+from relay.cli.app import build
+from relay.config import shipped
+
+GOOD = """
+[spool]
+path = "{spool}"
+[routes.a]
+signing_keys = ["env:KEY"]
+[routes.a.inlet]
+url = "https://dcs.adobedc.net/collection/x"
+"""
+
+
+@pytest.fixture
+def checked(tmp_path):
+    """Check a settings text; the exit code and the findings."""
+
+    def run(text: str) -> tuple[int, list[dict[str, str]]]:
+        path = tmp_path / "relay.toml"
+        path.write_text(text.format(spool=tmp_path / "spool", folder=tmp_path))
+        words = ["check", "--config", str(path), "--json"]
+        done = CliRunner().invoke(build(["check"]), words, env={"KEY": "k"})
+        found = json.loads(done.stdout)
+        assert found["ok"] == (done.exit_code == 0)
+        return done.exit_code, found["findings"]
+
+    return run
+
+
+def test_a_good_configuration_has_nothing_to_mend(checked):
+    """Exit 0, no findings but perhaps a small disk, and nothing is left behind in the spool."""
+    code, findings = checked(GOOD)
+    assert code == 0
+    assert [one for one in findings if one["where"] != "spool.max_bytes"] == []
+
+
+def test_every_problem_is_told_not_only_the_first(checked):
+    """Unknown keys with the nearest known one, wrong units and missing secrets come together."""
+    code, findings = checked(
+        GOOD.replace("env:KEY", "env:NOT_THERE").replace(
+            "[routes.a]", "max_bites = 1\nretention = '3 weeks'\n[routes.a]"
+        )
+    )
+    assert code == 1
+    told = {one["where"]: one["message"] for one in findings}
+    assert told["spool.max_bites"] == "unknown key, did you mean max_bytes?"
+    assert "expected a duration" in told["spool.retention"]
+    assert "NOT_THERE is not set" in told["routes.a.signing_keys[0]"]
+
+
+def test_a_mapping_set_is_linted_against_its_schema(checked, tmp_path):
+    """An unknown function and a destination that the schema lacks are errors, with the row."""
+    mapping = {
+        "mappings": [
+            {"sourceType": "EXPRESSION", "source": "uper(metric)", "destination": "_x.metric"},
+            {"sourceAttribute": "event_id", "destinationXdmPath": "_extconndev.event_id0"},
+        ]
+    }
+    (tmp_path / "mapping.json").write_text(json.dumps(mapping))
+    settings = f'mapping = "{{folder}}/mapping.json"\nschema = "{shipped("schema.json")}"\n'
+    code, findings = checked(GOOD.replace("[routes.a]\n", f"[routes.a]\n{settings}"))
+    assert code == 1
+    text = "\n".join(one["message"] for one in findings)
+    assert "uper" in text
+    assert "upper" in text
+    assert "^" in text
+    assert "_x" in text
+
+
+def test_a_disk_that_cannot_be_written_is_told(checked, tmp_path):
+    """A spool path that is a file is an error that names it."""
+    (tmp_path / "spool").write_text("a file")
+    code, findings = checked(GOOD)
+    assert code == 1
+    assert [one["where"] for one in findings] == ["spool.path"]
+    assert str(tmp_path / "spool") in findings[0]["message"]
+
+
+def test_more_than_the_disk_holds_is_a_warning(checked):
+    """A limit over what the disk has room for is told, but refuses nothing."""
+    code, findings = checked(GOOD.replace("[spool]", '[spool]\nmax_bytes = "900TiB"'))
+    assert code == 0
+    assert [(one["severity"], one["where"]) for one in findings] == [
+        ("warning", "spool.max_bytes")
+    ]
