@@ -30,6 +30,7 @@ ENV PATH=/opt/relay/bin:$PATH \
     PYTHONDONTWRITEBYTECODE=1 \
     RELAY_CONFIG=/etc/relay/relay.toml \
     RELAY_SPOOL__PATH=/var/lib/relay/spool \
+    RELAY_ADOBE__STATE_PATH=/var/lib/relay/provision \
     RELAY_SERVER__ADMIN_LISTEN=0.0.0.0:9090
 USER 10001:10001
 VOLUME /var/lib/relay

@@ -35,6 +35,7 @@ ENVIRONMENT = (
     ("PYTHONDONTWRITEBYTECODE", "1"),
     ("RELAY_CONFIG", "/etc/relay/relay.toml"),
     ("RELAY_SPOOL__PATH", "/var/lib/relay/spool"),
+    ("RELAY_ADOBE__STATE_PATH", "/var/lib/relay/provision"),
     ("RELAY_SERVER__ADMIN_LISTEN", "0.0.0.0:9090"),
 )
 # The admin port that the image's HEALTHCHECK asks.
