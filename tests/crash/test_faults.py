@@ -123,6 +123,22 @@ async def test_exactly_one_outcome_through_kills(stack):
     await tell(stack, scale_s=4, kills=len(STEPS))
 
 
+async def test_only_what_was_unanswered_at_a_kill_is_sent_twice(stack):
+    """Killed while Adobe's answers are on their way, it repeats those batches and no others."""
+    await asyncio.to_thread(stack.start_emulator)
+    await asyncio.to_thread(stack.faults, {"kind": "latency", "seconds_each": 0.5})
+    await asyncio.to_thread(stack.start_relay)
+    story = Story(stack, Sender(stack.port, prefix=PREFIX))
+    sending = asyncio.create_task(story.sender.run(connections=8, per_s=300))
+    for _ in range(3):
+        await asyncio.sleep(2)
+        await asyncio.to_thread(story.kill)
+    story.sender.stopped.set()
+    await sending
+    assert story.may_repeat > 0
+    await asyncio.to_thread(story.finish)
+
+
 @pytest.mark.prove
 @pytest.mark.timeout(600)
 async def test_no_loss_full(stack):
