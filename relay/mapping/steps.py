@@ -32,14 +32,19 @@ class WarningKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class MappingWarning:
-    """One row that gave no value, and why; *detail* never holds the event's content."""
+    """
+    One row that gave no value, and why; *detail* never holds the event's content.
+
+    Of a failed expression *error* is the whole of it, with position, caret and hint.
+    """
 
     kind: WarningKind
     row: Row
     detail: str
+    error: EvaluationError | None = None
 
     def __str__(self) -> str:
-        return f"{self.row}: {self.detail}"
+        return f"{self.row}: {self.error or self.detail}"
 
 
 Step = Callable[[Mapping[str, Any], dict[str, Any], list[MappingWarning]], None]
@@ -215,7 +220,8 @@ def _expression_step(row: Row, path: Path, fit: Fit) -> Step:
         try:
             value = plain(evaluate(event))
         except EvaluationError as error:
-            warnings.append(MappingWarning(WarningKind.EXPRESSION_FAILED, row, error.message))
+            kind = WarningKind.EXPRESSION_FAILED
+            warnings.append(MappingWarning(kind, row, error.message, error))
             value = None
         if value is None:
             # What an object row copied there goes too: this is what nullify() is for.

@@ -1,0 +1,240 @@
+"""``relay map``: what a mapping set makes of events, tried here instead of at Adobe."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Annotated, Any
+
+import orjson
+import typer
+
+from relay.cli.columns import print_columns
+from relay.cli.options import ConfigPath, Json, Route, print_json
+from relay.config import load_config, shipped
+from relay.errors import ConfigError, EvaluationError, MappingError
+from relay.mapping import MappingSet, compile_expression, java_type
+from relay.mapping.cases import run_case
+from relay.mapping.explain import RowStory, explain
+from relay.mapping.values import plain
+from relay.schema import CompiledSchema, compile_schema
+
+_SHOWN_CHARS = 60
+_COLUMNS = ("row", "source", "seen", "type", "destination", "result", "why not")
+
+
+def register(app: typer.Typer) -> None:
+    """Add the verb to the command line."""
+    app.command("map")(map_events)
+
+
+def map_events(
+    config: ConfigPath = None,
+    route: Route = "",
+    mapping: Annotated[
+        Path | None, typer.Option("--mapping", help="The mapping set; else the route's.")
+    ] = None,
+    schema: Annotated[
+        Path | None, typer.Option("--schema", help="The XDM schema; else the route's.")
+    ] = None,
+    explained: Annotated[
+        bool, typer.Option("--explain", help="One line a row: what it saw, gave, and why not.")
+    ] = False,
+    expression: Annotated[
+        str, typer.Option("--expression", help="Try this expression instead of a mapping set.")
+    ] = "",
+    test: Annotated[
+        Path | None,
+        typer.Option("--test", help='A folder of cases {"event": …, "record": …}, *.json.'),
+    ] = None,
+    json: Json = False,
+) -> None:
+    """
+    Read one event, or one a line, from stdin; print record, warnings and violations.
+
+    Exit 1 when an event cannot be read, a record breaks the schema, or a case differs.
+    """
+    if expression:
+        is_well = _try_expression(expression, json=json)
+    else:
+        rows, checked = _documents(config, route, mapping, schema)
+        if test is not None:
+            is_well = _run_cases(test, rows, checked)
+        else:
+            # Every event is shown, also after one that is not well.
+            shown = [
+                _show(event, rows, checked, explained=explained, json=json) for event in _events()
+            ]
+            is_well = all(shown)
+    if not is_well:
+        raise typer.Exit(1)
+
+
+def _documents(
+    config: str | None, route: str, mapping: Path | None, schema: Path | None
+) -> tuple[MappingSet, CompiledSchema]:
+    """Read the mapping set and the schema: as named, else the route's, else the shipped ones."""
+    if config is not None and (mapping is None or schema is None):
+        loaded = load_config(config, os.environ, needs=())
+        name = route or next(iter(loaded.routes), "")
+        if name not in loaded.routes:
+            raise ConfigError(f"there is no route {name!r}", hint="name one with --route")
+        section = loaded.routes[name]
+        mapping = mapping or (Path(section.mapping) if section.mapping else None)
+        schema = schema or (Path(section.schema_file) if section.schema_file else None)
+    rows = MappingSet.from_json(_read(mapping or shipped("mapping.json")))
+    return rows, compile_schema(_read(schema or shipped("schema.json")))
+
+
+def _read(path: Path) -> Any:
+    try:
+        return orjson.loads(path.read_bytes())
+    except OSError as error:
+        raise ConfigError(f"{path} cannot be read: {error.strerror}") from None
+    except orjson.JSONDecodeError as error:
+        raise ConfigError(
+            f"{path} is not JSON: line {error.lineno}, column {error.colno}: {error.msg}"
+        ) from None
+
+
+def _events() -> Iterator[dict[str, Any]]:
+    """
+    Read stdin: one JSON document over any number of lines, or one a line.
+
+    Raises:
+        MappingError: naming the line that is no JSON object.
+    """
+    raw = sys.stdin.buffer.read()
+    try:
+        documents = [(1, orjson.loads(raw))] if raw.strip() else []
+    except orjson.JSONDecodeError:
+        documents = list(_lines(raw))
+    for number, document in documents:
+        if not isinstance(document, dict):
+            raise MappingError(
+                f"line {number} of stdin: expected a JSON object, found {java_type(document)}"
+            )
+        yield document
+
+
+def _lines(raw: bytes) -> Iterator[tuple[int, Any]]:
+    for number, line in enumerate(raw.splitlines(), 1):
+        if not line.strip():
+            continue
+        try:
+            yield number, orjson.loads(line)
+        except orjson.JSONDecodeError as error:
+            raise MappingError(
+                f"line {number} of stdin is not JSON: column {error.colno}: {error.msg}",
+                hint="give one event, or one a line",
+            ) from None
+
+
+def _show(
+    event: dict[str, Any],
+    mapping: MappingSet,
+    schema: CompiledSchema,
+    *,
+    explained: bool,
+    json: bool,
+) -> bool:
+    """Print what becomes of *event*; say whether the inlet would take it."""
+    mapped = mapping.apply(event, schema)
+    violations = schema.check(mapped.record, limit=None)
+    if json:
+        value: dict[str, Any] = {
+            "record": mapped.record,
+            "warnings": [str(warning) for warning in mapped.warnings],
+            "violations": violations,
+        }
+        if explained:
+            value["rows"] = [_plain_story(story) for story in explain(mapping, event, schema)]
+        print_json(value)
+        return not violations
+    if explained:
+        rows = [_cells(story) for story in explain(mapping, event, schema)]
+        print_columns(_COLUMNS, rows)
+    else:
+        typer.echo(orjson.dumps(mapped.record, option=orjson.OPT_INDENT_2).decode())
+    for warning in mapped.warnings:
+        typer.echo(f"warning: {warning}", err=True)
+    for violation in violations:
+        typer.echo(f"violation: {violation.path}: {violation.message}", err=True)
+    return not violations
+
+
+def _plain_story(story: RowStory) -> dict[str, Any]:
+    return {
+        "row": story.number,
+        "source": story.source,
+        "seen": _text(story.seen),
+        "type": story.seen_type,
+        "destination": story.destination,
+        "result": story.result,
+        "why": story.why,
+    }
+
+
+def _cells(story: RowStory) -> tuple[str, ...]:
+    shown = _text(story.seen) if story.seen_type else ""
+    result = "" if story.result is None else _text(story.result)
+    return (
+        str(story.number),
+        _cut(story.source),
+        shown,
+        story.seen_type,
+        story.destination,
+        result,
+        story.why,
+    )
+
+
+def _text(value: Any) -> str:
+    return _cut(orjson.dumps(plain(value), default=str, option=orjson.OPT_NON_STR_KEYS).decode())
+
+
+def _cut(text: str) -> str:
+    return text if len(text) <= _SHOWN_CHARS else f"{text[:_SHOWN_CHARS]}…"
+
+
+def _try_expression(source: str, *, json: bool) -> bool:
+    """Evaluate *source* on every event and print value and Java type."""
+    compiled = compile_expression(source)
+    is_well = True
+    for event in _events():
+        try:
+            value = compiled.evaluate(event)
+        except EvaluationError as error:
+            is_well = False
+            if json:
+                print_json({"error": error.message, "position": error.position})
+            else:
+                typer.echo(f"error: {error}", err=True)
+            continue
+        if json:
+            print_json({"value": _jsonable(value), "type": java_type(value)})
+        else:
+            typer.echo(f"{_text(value)}  {java_type(value)}")
+    return is_well
+
+
+def _jsonable(value: Any) -> Any:
+    return orjson.loads(orjson.dumps(plain(value), default=str, option=orjson.OPT_NON_STR_KEYS))
+
+
+def _run_cases(folder: Path, mapping: MappingSet, schema: CompiledSchema) -> bool:
+    """Run every case of *folder*; print a diff for each that differs."""
+    paths = sorted(folder.glob("*.json"))
+    if not paths:
+        raise ConfigError(f"{folder} has no *.json cases")
+    failed = 0
+    for path in paths:
+        result = run_case(path.name, _read(path), mapping, schema)
+        if result.diff:
+            failed += 1
+            typer.echo(f"{result.name} differs")
+            typer.echo("\n".join(f"  {line}" for line in result.diff))
+    typer.echo(f"{len(paths) - failed} passed, {failed} failed")
+    return not failed

@@ -1,0 +1,57 @@
+"""
+Cases of a mapping set: an event and the record that it must become (pure).
+
+``{"event": {...}, "record": {...}}``, one a file; with ``"violations": true`` the record is
+expected to break the schema.
+"""
+
+from __future__ import annotations
+
+import difflib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from relay.errors import MappingError
+from relay.mapping.mapping_set import MappingSet
+from relay.schema import CompiledSchema
+
+
+@dataclass(frozen=True, slots=True)
+class CaseResult:
+    """How one case went; *diff* is empty when it is as expected, else lines of - and +."""
+
+    name: str
+    diff: tuple[str, ...]
+
+
+def run_case(
+    name: str, document: object, mapping: MappingSet, schema: CompiledSchema
+) -> CaseResult:
+    """
+    Map the case's event and compare.
+
+    Raises:
+        MappingError: the case is not an object with ``event`` and ``record``.
+    """
+    if not isinstance(document, Mapping) or not {"event", "record"} <= document.keys():
+        raise MappingError(
+            f"case {name} cannot be used", hint='expected {"event": {...}, "record": {...}}'
+        )
+    record = mapping.apply(document["event"], schema).record
+    diff = list(
+        difflib.unified_diff(
+            _lines(document["record"]), _lines(record), "expected", "mapped", lineterm="", n=2
+        )
+    )
+    breaks = not schema.is_valid(record)
+    if breaks != bool(document.get("violations", False)):
+        diff += [f"- violations: {not breaks}".lower(), f"+ violations: {breaks}".lower()]
+        diff += [f"  {one.path}: {one.message}" for one in schema.check(record)]
+    return CaseResult(name, tuple(diff))
+
+
+def _lines(record: Any) -> list[str]:
+    text = json.dumps(record, indent=2, sort_keys=True, ensure_ascii=False, default=str)
+    return text.splitlines()

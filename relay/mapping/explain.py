@@ -1,0 +1,85 @@
+"""
+A mapping set on one event, row by row: what each saw, what it gave, why it gave nothing (pure).
+
+Every row is tried alone, so that its own result shows, whatever other rows do at the same place.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from relay.errors import EvaluationError
+from relay.mapping.mapping_set import MappingSet
+from relay.mapping.places import MISSING, read
+from relay.mapping.rows import Row, SourceType
+from relay.mapping.values import java_type
+from relay.schema import CompiledSchema
+
+
+@dataclass(frozen=True, slots=True)
+class RowStory:
+    """
+    What one row did.
+
+    *seen* is the value of its source and *seen_type* Java's name for its type, empty when there
+    is none; *result* is what the row alone puts into the record; *why* says why nothing.
+    """
+
+    number: int
+    source: str
+    seen: Any
+    seen_type: str
+    destination: str
+    result: Any
+    why: str
+
+
+def explain(
+    mapping: MappingSet, event: Mapping[str, Any], schema: CompiledSchema | None = None
+) -> list[RowStory]:
+    """Tell what each row of *mapping* does with *event*; *event* is not changed."""
+    return [_story(mapping, row, event, schema) for row in mapping.rows]
+
+
+def _story(
+    mapping: MappingSet, row: Row, event: Mapping[str, Any], schema: CompiledSchema | None
+) -> RowStory:
+    alone = MappingSet((row,), schema_id=mapping.schema_id, content_type=mapping.content_type)
+    mapped = alone.apply(event, schema)
+    seen = _seen(row, event)
+    why = "; ".join(warning.detail for warning in mapped.warnings)
+    if not why and not mapped.record:
+        why = "the value is null, so the field stays out"
+    return RowStory(
+        row.number,
+        row.source,
+        None if seen is MISSING else seen,
+        "" if seen is MISSING else java_type(seen),
+        row.destination,
+        _innermost(mapped.record),
+        why,
+    )
+
+
+def _seen(row: Row, event: Mapping[str, Any]) -> Any:
+    """Look at the row's source as the row does; `MISSING` when it is not there or fails."""
+    match row.source_type:
+        case SourceType.ATTRIBUTE:
+            return read(event, row.attribute)
+        case SourceType.STATIC:
+            return row.source
+        case SourceType.EXPRESSION:
+            assert row.expression is not None
+            try:
+                return row.expression.evaluate(event)
+            except EvaluationError:
+                return MISSING
+
+
+def _innermost(record: Any) -> Any:
+    """Take the objects with one member, that only lead to the place, off a row's own result."""
+    while isinstance(record, dict) and len(record) == 1:
+        record = next(iter(record.values()))
+    return None if record == {} else record
