@@ -13,6 +13,7 @@ from pathlib import Path
 from types import UnionType
 from typing import Any, Literal, get_args, get_origin
 
+from generate_language import language_page
 from pydantic import BaseModel, SecretStr
 from pydantic.fields import FieldInfo
 
@@ -198,6 +199,7 @@ PAGES = {
     "config/relay.example.toml": example_toml,
     "docs/configuration.md": configuration_page,
     "docs/metrics.md": metrics_page,
+    "docs/mapping-language.md": language_page,
 }
 
 

@@ -127,3 +127,14 @@ def test_every_link_of_the_docs_leads_somewhere():
         if not (page.parent / link).exists()
     ]
     assert broken == []
+
+
+def test_every_assumption_that_the_code_cites_is_written_down():
+    """What a docstring names of docs/assumptions.md stands there, as a heading or in bold."""
+    page = " ".join((DOCS / "assumptions.md").read_text().lower().split())
+    cited = set()
+    for path in (generate.ROOT / "relay").rglob("*.py"):
+        text = " ".join(path.read_text().split())
+        cited |= set(re.findall(r'assumptions\.md`*, "([^"]+)"', text))
+    assert cited
+    assert [words for words in sorted(cited) if words.lower() not in page] == []
