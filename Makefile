@@ -38,6 +38,7 @@ prove: $(READY)
 
 # CPU time per event beside a bare application, interleaved; see tests/bench/bench.py.
 bench: $(READY)
+	$(BIN)/python tests/bench/bench_mapping.py
 	$(BIN)/python tests/bench/bench.py
 
 IMAGE ?= customerio-aep-relay
