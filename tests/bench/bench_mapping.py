@@ -24,7 +24,7 @@ from relay.mapping.mapping_set import MappingSet
 from relay.schema import CompiledSchema, compile_schema
 
 ROOT = Path(__file__).parent.parent.parent
-EVENT = ROOT / "tests" / "data" / "payloads" / "rudderstack-email-clicked.json"
+EVENT = ROOT / "tests" / "data" / "payloads" / "customerio_openapi-email-sent.json"
 ROWS = 60
 # Every shape of row that published mapping sets have, over one event.
 EXPRESSIONS = (
@@ -34,12 +34,12 @@ EXPRESSIONS = (
     "lower(trim(data.recipient))",
     "dformat(timestamp * 1000, \"yyyy-MM-dd'T'HH:mm:ss.SSSX\")",
     'decode(metric, "opened", "o", "clicked", "c", "other")',
-    'metric == "clicked" && data.link_id > 0 ? "click" : "none"',
+    'metric == "sent" && data.action_id > 0 ? "click" : "none"',
     'last(split(data.recipient, "@"))',
     'join("-", to_array(false, object_type, metric))',
     "sha256(lower(data.recipient))",
-    'data.identifiers.id.equals("0200102")',
-    "data.action_id * 2 + size(data.subject)",
+    'data.identifiers.id.equals("42")',
+    "data.action_id * 2 + size(data.recipient)",
 )
 AIMS_US = {"tutorial, six rows": 10, "recommended set": 25, "60 rows with expressions": 150}
 
