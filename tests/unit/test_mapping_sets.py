@@ -1,0 +1,155 @@
+"""Mapping sets: dialects, paths, object copy, merging, and errors that stay in their row."""
+
+from __future__ import annotations
+
+import copy
+
+import pytest
+
+from relay.errors import MappingError
+from relay.mapping.mapping_set import Mapped, MappingSet
+from relay.mapping.steps import WarningKind
+from relay.schema import CompiledSchema, compile_schema
+
+EVENT = {
+    "event_id": "01E",
+    "metric": "opened",
+    "nothing": None,
+    "data": {"id": 7, "email": "a@example.com", "inner": {"x": 1, "y": 2}},
+    "items": [{"sku": "s1", "n": 1}, {"sku": "s2", "n": 2}],
+}
+INNER = {"type": "object", "properties": {"x": {"type": "integer"}, "z": {"type": "integer"}}}
+SCHEMA = compile_schema(
+    {
+        "type": "object",
+        "required": ["_id"],
+        "properties": {
+            "_id": {"type": "string"},
+            "eventType": {"type": "string"},
+            "copy": {
+                "type": "object",
+                "properties": {"id": {"type": "string"}, "inner": INNER},
+            },
+        },
+    }
+)
+
+
+def row(source: str, destination: str, kind: str = "ATTRIBUTE") -> dict[str, str]:
+    return {"sourceType": kind, "source": source, "destination": destination}
+
+
+def mapped(*rows: dict[str, str], schema: CompiledSchema | None = None) -> Mapped:
+    return MappingSet.from_json({"mappings": list(rows)}).apply(EVENT, schema)
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [
+        {"sourceAttribute": "metric", "destinationXdmPath": "eventType"},
+        {"source": "metric", "destination": "eventType"},
+        row("metric", "eventType"),
+        row("metric", "eventType", "text/x.schema-path"),
+        row("lower(metric)", "eventType", "EXPRESSION"),
+        row("lower(metric)", "eventType", "text/x.aep-xl"),
+        row("opened", "eventType", "STATIC"),
+        row("opened", "eventType", "text/plain"),
+        row("metric", "eventType")
+        | {"sourceAttribute": "metric", "destinationXdmPath": "eventType"},
+    ],
+)
+def test_both_dialects_and_the_media_types(raw):
+    """Either request dialect, a response's media types and a row with both say the same."""
+    result = mapped(raw)
+    assert result.record == {"eventType": "opened"}
+    assert not result.warnings
+
+
+@pytest.mark.parametrize(
+    ("rows", "record"),
+    [
+        ([row("metric", "a[0].b")], {"a": [{"b": "opened"}]}),
+        ([row("items[1].sku", "last")], {"last": "s2"}),
+        ([row("items[*].sku", "list[*].name")], {"list": [{"name": "s1"}, {"name": "s2"}]}),
+        ([row("items[*].sku", "names")], {"names": ["s1", "s2"]}),
+        (
+            [row("items[*].sku", "list[*].name"), row("items[*].n", "list[*].count")],
+            {"list": [{"name": "s1", "count": 1}, {"name": "s2", "count": 2}]},
+        ),
+    ],
+)
+def test_indices_and_each_in_paths(rows, record):
+    """An index makes and names one element, [*] spreads over all of them by position."""
+    assert mapped(*rows).record == record
+
+
+def test_object_copy_is_guided_by_the_schema():
+    """An object copied to an object keeps same-named children, converted, all the way."""
+    record = mapped(row("data", "copy"), schema=SCHEMA).record
+    assert record == {"copy": {"id": "7", "inner": {"x": 1}}}
+
+
+@pytest.mark.parametrize("is_reversed", [False, True])
+def test_child_rows_lie_over_an_object_row(is_reversed):
+    """An object row and rows for its members merge deeply; the members win in either order."""
+    rows = [row("data", "copy"), row("items[1].n", "copy.inner.z"), row("metric", "copy.id")]
+    record = mapped(*(reversed(rows) if is_reversed else rows), schema=SCHEMA).record
+    assert record == {"copy": {"id": "opened", "inner": {"x": 1, "z": 2}}}
+
+
+def test_an_error_stays_in_its_row():
+    """A failing row gives its field no value and a warning; the others are not touched."""
+    result = mapped(
+        row("url_decode('%zz')", "eventType", "EXPRESSION"),
+        row("to_integer('x')", "copy.id", "EXPRESSION"),
+        row("event_id", "_id"),
+        schema=SCHEMA,
+    )
+    assert result.record == {"_id": "01E"}
+    assert [one.kind for one in result.warnings] == [WarningKind.EXPRESSION_FAILED] * 2
+    assert SCHEMA.check(result.record) == []
+
+
+def test_a_failed_row_refuses_the_record_only_through_the_schema():
+    """When the field of a failing row is required, the check refuses the record for it."""
+    result = mapped(row("to_integer('x')", "_id", "EXPRESSION"), schema=SCHEMA)
+    assert [one.message for one in SCHEMA.check(result.record)] == ["required key [_id] not found"]
+
+
+def test_nullify_takes_a_copied_member_away():
+    """nullify() leaves its field out, also when an object row has just copied it there."""
+    result = mapped(row("data", "copy"), row("nullify()", "copy.id", "EXPRESSION"), schema=SCHEMA)
+    assert result.record == {"copy": {"inner": {"x": 1}}}
+    assert not result.warnings
+
+
+def test_null_and_missing_sources():
+    """A null gives nothing without a word, a missing attribute nothing and a warning."""
+    result = mapped(row("nothing", "a"), row("absent", "b"))
+    assert result.record == {}
+    assert [one.kind for one in result.warnings] == [WarningKind.MISSING_SOURCE]
+
+
+def test_the_longest_source():
+    """4096 characters are taken, one more is refused with the row and both numbers."""
+    longest = row("'" + "x" * 4094 + "'", "a", "EXPRESSION")
+    assert len(mapped(longest).record["a"]) == 4094
+    with pytest.raises(MappingError, match=r"row 1 \(a\).* 4097 characters.* 4096"):
+        mapped(row("'" + "x" * 4095 + "'", "a", "EXPRESSION"))
+
+
+def test_every_unusable_row_is_named_at_once():
+    """One refusal names each row that cannot be used."""
+    with pytest.raises(MappingError) as refused:
+        mapped(row("a +", "x", "EXPRESSION"), row("metric", "y"), row("metric", "z", "SCRIPT"))
+    assert "row 1 (x)" in str(refused.value)
+    assert "row 3 (z)" in str(refused.value)
+    assert "row 2" not in str(refused.value)
+
+
+def test_the_event_is_not_changed():
+    """Mapping neither changes the event nor shares its objects with the record."""
+    before = copy.deepcopy(EVENT)
+    record = mapped(row("data", "copy"), row("metric", "copy.inner.z")).record
+    record["copy"]["inner"]["x"] = "changed"
+    assert before == EVENT
