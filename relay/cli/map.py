@@ -14,7 +14,7 @@ import typer
 from relay.cli.columns import print_columns
 from relay.cli.options import ConfigPath, Json, Route, print_json
 from relay.config import load_config, shipped
-from relay.errors import ConfigError, EvaluationError, MappingError
+from relay.errors import ConfigError, EvaluationError, MappingError, RelayError, SchemaError
 from relay.mapping import MappingSet, compile_expression, java_type
 from relay.mapping.cases import run_case
 from relay.mapping.explain import RowStory, explain
@@ -84,8 +84,16 @@ def _documents(
         section = loaded.routes[name]
         mapping = mapping or (Path(section.mapping) if section.mapping else None)
         schema = schema or (Path(section.schema_file) if section.schema_file else None)
-    rows = MappingSet.from_json(_read(mapping or shipped("mapping.json")))
-    return rows, compile_schema(_read(schema or shipped("schema.json")))
+    mapping = mapping or shipped("mapping.json")
+    schema = schema or shipped("schema.json")
+    try:
+        rows = MappingSet.from_json(_read(mapping))
+    except MappingError as error:
+        raise ConfigError(f"{mapping}: {error}") from None
+    try:
+        return rows, compile_schema(_read(schema))
+    except SchemaError as error:
+        raise ConfigError(f"{schema}: {error}") from None
 
 
 def _read(path: Path) -> Any:
@@ -209,7 +217,9 @@ def _try_expression(source: str, *, json: bool) -> bool:
         except EvaluationError as error:
             is_well = False
             if json:
-                print_json({"error": error.message, "position": error.position})
+                print_json(
+                    {"error": error.message, "position": error.position, "hint": error.hint}
+                )
             else:
                 typer.echo(f"error: {error}", err=True)
             continue
@@ -231,7 +241,12 @@ def _run_cases(folder: Path, mapping: MappingSet, schema: CompiledSchema) -> boo
         raise ConfigError(f"{folder} has no *.json cases")
     failed = 0
     for path in paths:
-        result = run_case(path.name, _read(path), mapping, schema)
+        try:
+            result = run_case(path.name, _read(path), mapping, schema)
+        except RelayError as error:
+            failed += 1
+            typer.echo(f"error: {error}", err=True)
+            continue
         if result.diff:
             failed += 1
             typer.echo(f"{result.name} differs")

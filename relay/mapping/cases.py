@@ -2,7 +2,7 @@
 Cases of a mapping set: an event and the record that it must become (pure).
 
 ``{"event": {...}, "record": {...}}``, one a file; with ``"violations": true`` the record is
-expected to break the schema.
+expected to break the schema. A case may bring its own ``"mapping"`` and ``"schema"``.
 """
 
 from __future__ import annotations
@@ -13,9 +13,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from relay.errors import MappingError
+from relay.errors import MappingError, SchemaError
 from relay.mapping.mapping_set import MappingSet
-from relay.schema import CompiledSchema
+from relay.schema import CompiledSchema, compile_schema
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,12 +33,16 @@ def run_case(
     Map the case's event and compare.
 
     Raises:
-        MappingError: the case is not an object with ``event`` and ``record``.
+        MappingError: the case is not an object with the objects ``event`` and ``record``, or the
+            mapping set or the schema in it cannot be used.
     """
     if not isinstance(document, Mapping) or not {"event", "record"} <= document.keys():
         raise MappingError(
             f"case {name} cannot be used", hint='expected {"event": {...}, "record": {...}}'
         )
+    if not isinstance(document["event"], Mapping) or not isinstance(document["record"], Mapping):
+        raise MappingError(f"case {name} cannot be used: event and record have to be objects")
+    mapping, schema = _own(name, document, mapping, schema)
     record = mapping.apply(document["event"], schema).record
     diff = list(
         difflib.unified_diff(
@@ -50,6 +54,20 @@ def run_case(
         diff += [f"- violations: {not breaks}".lower(), f"+ violations: {breaks}".lower()]
         diff += [f"  {one.path}: {one.message}" for one in schema.check(record)]
     return CaseResult(name, tuple(diff))
+
+
+def _own(
+    name: str, document: Mapping[str, Any], mapping: MappingSet, schema: CompiledSchema
+) -> tuple[MappingSet, CompiledSchema]:
+    """Take the case's own mapping set and schema over the ones given."""
+    try:
+        if "mapping" in document:
+            mapping = MappingSet.from_json(document["mapping"])
+        if "schema" in document:
+            schema = compile_schema(document["schema"])
+    except (MappingError, SchemaError) as error:
+        raise MappingError(f"case {name} cannot be used: {error}") from None
+    return mapping, schema
 
 
 def _lines(record: Any) -> list[str]:

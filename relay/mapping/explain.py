@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from relay.errors import EvaluationError
+from relay.mapping.function import Context
 from relay.mapping.mapping_set import MappingSet
 from relay.mapping.places import MISSING, read
 from relay.mapping.rows import Row, SourceType
@@ -37,18 +38,20 @@ class RowStory:
 
 
 def explain(
-    mapping: MappingSet, event: Mapping[str, Any], schema: CompiledSchema | None = None
+    mapping: MappingSet,
+    event: Mapping[str, Any],
+    schema: CompiledSchema | None = None,
+    context: Context | None = None,
 ) -> list[RowStory]:
     """Tell what each row of *mapping* does with *event*; *event* is not changed."""
-    return [_story(mapping, row, event, schema) for row in mapping.rows]
+    return [_story(row, event, schema, context) for row in mapping.rows]
 
 
 def _story(
-    mapping: MappingSet, row: Row, event: Mapping[str, Any], schema: CompiledSchema | None
+    row: Row, event: Mapping[str, Any], schema: CompiledSchema | None, context: Context | None
 ) -> RowStory:
-    alone = MappingSet((row,), schema_id=mapping.schema_id, content_type=mapping.content_type)
-    mapped = alone.apply(event, schema)
-    seen = _seen(row, event)
+    mapped = MappingSet((row,)).apply(event, schema, context)
+    seen = _seen(row, event, context)
     why = "; ".join(warning.detail for warning in mapped.warnings)
     if not why and not mapped.record:
         why = "the value is null, so the field stays out"
@@ -58,12 +61,12 @@ def _story(
         None if seen is MISSING else seen,
         "" if seen is MISSING else java_type(seen),
         row.destination,
-        _innermost(mapped.record),
+        _placed(mapped.record, row),
         why,
     )
 
 
-def _seen(row: Row, event: Mapping[str, Any]) -> Any:
+def _seen(row: Row, event: Mapping[str, Any], context: Context | None) -> Any:
     """Look at the row's source as the row does; `MISSING` when it is not there or fails."""
     match row.source_type:
         case SourceType.ATTRIBUTE:
@@ -73,13 +76,12 @@ def _seen(row: Row, event: Mapping[str, Any]) -> Any:
         case SourceType.EXPRESSION:
             assert row.expression is not None
             try:
-                return row.expression.evaluate(event)
+                return row.expression.evaluate(event, context)
             except EvaluationError:
                 return MISSING
 
 
-def _innermost(record: Any) -> Any:
-    """Take the objects with one member, that only lead to the place, off a row's own result."""
-    while isinstance(record, dict) and len(record) == 1:
-        record = next(iter(record.values()))
-    return None if record == {} else record
+def _placed(record: dict[str, Any], row: Row) -> Any:
+    """Look at the row's destination; where an array's index went unsaid, at the whole record."""
+    placed = read(record, row.path)
+    return (record or None) if placed is MISSING else placed

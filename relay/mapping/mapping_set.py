@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from relay.errors import MappingError
+from relay.mapping.function import Context
 from relay.mapping.rows import Row, read_row
 from relay.mapping.steps import MappingWarning, Step, compile_step, row_reads
 from relay.schema import CompiledSchema
@@ -64,12 +65,20 @@ class MappingSet:
         schema_id, content_type = reference.get("id", ""), reference.get("contentType", "")
         return cls(rows, schema_id=str(schema_id), content_type=str(content_type))
 
-    def apply(self, event: Mapping[str, Any], schema: CompiledSchema | None = None) -> Mapped:
+    def apply(
+        self,
+        event: Mapping[str, Any],
+        schema: CompiledSchema | None = None,
+        context: Context | None = None,
+    ) -> Mapped:
         """
         Map *event*; with *schema*, objects are copied and values converted as Data Prep does.
 
-        *event* is not changed, and the record shares nothing with it.
+        *event* is not changed, and the record shares nothing with it. With *context*, which gives
+        expressions their time and chance, the rows are compiled anew for this one call.
         """
+        if context is not None:
+            return BoundMapping(self._steps(schema, context)).apply(event)
         return self.bound(schema).apply(event)
 
     def bound(self, schema: CompiledSchema | None) -> BoundMapping:
@@ -84,10 +93,10 @@ class MappingSet:
         root = schema.root if schema is not None else None
         return any(row_reads(row, path, root) for row in self.rows)
 
-    def _steps(self, schema: CompiledSchema | None) -> list[Step]:
+    def _steps(self, schema: CompiledSchema | None, context: Context | None = None) -> list[Step]:
         root = schema.root if schema is not None else None
         rows = sorted(self.rows, key=lambda row: len(row.path))
-        return [compile_step(row, root, rows) for row in rows]
+        return [compile_step(row, root, rows, context) for row in rows]
 
 
 class BoundMapping:

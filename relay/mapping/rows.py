@@ -19,6 +19,7 @@ from importlib import import_module
 from typing import Any, Protocol
 
 from relay.errors import ExpressionSyntaxError, MappingError
+from relay.mapping.function import Context
 from relay.mapping.paths import Path, parse_path
 
 MAX_SOURCE_CHARS = 4096
@@ -27,8 +28,8 @@ MAX_SOURCE_CHARS = 4096
 class Expression(Protocol):
     """A compiled expression."""
 
-    def evaluate(self, record: Mapping[str, Any]) -> Any:
-        """Give its value for *record*."""
+    def evaluate(self, record: Mapping[str, Any], context: Context | None = None) -> Any:
+        """Give its value for *record*; *context* is for functions that need time or chance."""
         ...
 
 

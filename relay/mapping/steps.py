@@ -14,6 +14,7 @@ from enum import StrEnum
 from typing import Any
 
 from relay.errors import EvaluationError
+from relay.mapping.function import Context
 from relay.mapping.paths import EACH, Path
 from relay.mapping.places import MISSING, PlaceTakenError, read, remove, write
 from relay.mapping.results import plain
@@ -50,8 +51,14 @@ class MappingWarning:
 Step = Callable[[Mapping[str, Any], dict[str, Any], list[MappingWarning]], None]
 
 
-def compile_step(row: Row, root: Node | None, rows: Sequence[Row]) -> Step:
-    """Compile *row*, one of *rows*, for the schema *root*; ``None`` means without a schema."""
+def compile_step(
+    row: Row, root: Node | None, rows: Sequence[Row], context: Context | None = None
+) -> Step:
+    """
+    Compile *row*, one of *rows*, for the schema *root*; ``None`` means without a schema.
+
+    Expressions are evaluated in *context*, without one in the system's.
+    """
     path, node = _placed_in(row.path, root)
     fit = fitting(node, known_only=row.source_type is SourceType.ATTRIBUTE)
     if row.source_type is SourceType.ATTRIBUTE:
@@ -61,7 +68,7 @@ def compile_step(row: Row, root: Node | None, rows: Sequence[Row]) -> Step:
         return _attribute_step(row, path, fit)
     if row.source_type is SourceType.STATIC:
         return _static_step(row, path, fit)
-    return _expression_step(row, path, fit)
+    return _expression_step(row, path, fit, context)
 
 
 def row_reads(row: Row, path: tuple[str, ...], root: Node | None) -> bool:
@@ -209,7 +216,7 @@ def _static_step(row: Row, path: Path, fit: Fit) -> Step:
     return step
 
 
-def _expression_step(row: Row, path: Path, fit: Fit) -> Step:
+def _expression_step(row: Row, path: Path, fit: Fit, context: Context | None) -> Step:
     assert row.expression is not None
     evaluate = row.expression.evaluate
     taken = _taken(row)
@@ -218,7 +225,7 @@ def _expression_step(row: Row, path: Path, fit: Fit) -> Step:
         event: Mapping[str, Any], record: dict[str, Any], warnings: list[MappingWarning]
     ) -> None:
         try:
-            value = plain(evaluate(event))
+            value = plain(evaluate(event, context))
         except EvaluationError as error:
             kind = WarningKind.EXPRESSION_FAILED
             warnings.append(MappingWarning(kind, row, error.message, error))
