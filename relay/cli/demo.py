@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Annotated
 
 import typer
@@ -10,6 +11,7 @@ from rich.console import Console
 
 from relay.cli.options import Json, print_json, run
 from relay.demo import Account, demo
+from relay.errors import DemoFailed
 
 
 def register(app: typer.Typer) -> None:
@@ -30,13 +32,16 @@ def show_demo(
     )
     with progress.Progress(*columns, console=console, transient=True) as bar:
         task = bar.add_task("events", total=events)
-        account = run(
-            lambda: demo(
-                events,
-                tell=lambda line: console.print(line, highlight=False, soft_wrap=True),
-                on_progress=lambda acked: bar.update(task, completed=acked),
+        try:
+            account = run(
+                lambda: demo(
+                    events,
+                    tell=lambda line: console.print(line, highlight=False, soft_wrap=True),
+                    on_progress=lambda acked: bar.update(task, completed=acked),
+                )
             )
-        )
+        except asyncio.CancelledError:
+            raise DemoFailed("the demonstration was told to end") from None
     if json:
         print_json(account.as_json())
     else:

@@ -13,6 +13,7 @@ Set-up, registration, traffic, delivery, and Adobe's own count of it.
 from __future__ import annotations
 
 import asyncio
+import signal
 import tempfile
 from collections.abc import Callable
 from contextlib import AsyncExitStack
@@ -39,6 +40,7 @@ _DUPLICATES, _INVALID = 0.02, 0.01
 _SLICE = 10_000
 _SETTLE_S = 120.0
 _RUNS_S = 20.0
+_STALLED_S = 30.0
 # Divides the local Adobe's delays; its hour of a flow run stays long enough for one story.
 _SPEED = "10"
 
@@ -54,6 +56,10 @@ async def demo(events: int, *, tell: Tell, on_progress: OnProgress) -> Account:
         DemoFailed: a process did not start or something did not come to its end.
         RelayError: a part of the set-up was refused.
     """
+    task = asyncio.current_task()
+    assert task is not None
+    # Told to end, the story takes its processes down first.
+    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
     async with AsyncExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="relay-demo-")))
         adobe = await stack.enter_async_context(emulator(folder, "--speed", _SPEED))
@@ -72,7 +78,7 @@ async def demo(events: int, *, tell: Tell, on_progress: OnProgress) -> Account:
         tell("the relay has the signing key and is ready; the webhook is enabled")
         loop = asyncio.get_running_loop()
         started_s = loop.time()
-        sender = await _send(client, webhook, events, on_progress)
+        sender = await _send(client, webhook, events, on_progress, folder / "relay.log")
         tell(f"{sender['delivered']} events were acknowledged; until each has its end")
         await _until_settled(control, folder)
         elapsed_s = loop.time() - started_s
@@ -110,10 +116,16 @@ async def _register(api: AppApi, place: Place) -> int:
 
 
 async def _send(
-    client: httpx.AsyncClient, webhook: int, events: int, on_progress: OnProgress
+    client: httpx.AsyncClient, webhook: int, events: int, on_progress: OnProgress, log: Path
 ) -> dict[str, Any]:
-    """Have the events sent, and wait until each was acknowledged."""
+    """
+    Have the events sent, and wait until each was acknowledged.
+
+    Raises:
+        DemoFailed: nothing was acknowledged for a while; with the end of *log*.
+    """
     page: dict[str, Any] = {}
+    loop = asyncio.get_running_loop()
     for seed, start in enumerate(range(0, events, _SLICE), 1):
         body = {
             "events": min(_SLICE, events - start),
@@ -123,10 +135,15 @@ async def _send(
         }
         answer = await client.post(f"/__emulator__/webhooks/{webhook}/send", json=body)
         answer.raise_for_status()
+        moved_s, before = loop.time(), -1
         while not page or page["queued"]:
             await asyncio.sleep(POLL_S * 4)
             page = (await client.get(f"/__emulator__/webhooks/{webhook}")).json()
             on_progress(int(page["delivered"]))
+            if page["delivered"] != before:
+                moved_s, before = loop.time(), page["delivered"]
+            elif loop.time() - moved_s > _STALLED_S:
+                raise failed(f"the relay takes nothing: {page['last_error']}", log)
         if start + _SLICE < events:
             page = {}
     return page
