@@ -107,24 +107,27 @@ def _read(path: Path) -> Any:
         ) from None
 
 
-def _events() -> Iterator[dict[str, Any]]:
+def _events() -> Iterator[dict[str, Any] | MappingError]:
     """
     Read stdin: one JSON document over any number of lines, or one a line.
 
-    Raises:
-        MappingError: naming the line that is no JSON object.
+    A line that is no JSON object gives its error, so that the others still have their answers.
     """
     raw = sys.stdin.buffer.read()
     try:
         documents = [(1, orjson.loads(raw))] if raw.strip() else []
-    except orjson.JSONDecodeError:
+    except orjson.JSONDecodeError as whole:
         documents = list(_lines(raw))
+        if all(isinstance(document, MappingError) for _, document in documents):
+            # One broken event over several lines, not several events.
+            documents = [(whole.lineno, _no_json(whole.lineno, whole))]
     for number, document in documents:
-        if not isinstance(document, dict):
-            raise MappingError(
+        if isinstance(document, (dict, MappingError)):
+            yield document
+        else:
+            yield MappingError(
                 f"line {number} of stdin: expected a JSON object, found {java_type(document)}"
             )
-        yield document
 
 
 def _lines(raw: bytes) -> Iterator[tuple[int, Any]]:
@@ -134,14 +137,27 @@ def _lines(raw: bytes) -> Iterator[tuple[int, Any]]:
         try:
             yield number, orjson.loads(line)
         except orjson.JSONDecodeError as error:
-            raise MappingError(
-                f"line {number} of stdin is not JSON: column {error.colno}: {error.msg}",
-                hint="give one event, or one a line",
-            ) from None
+            yield number, _no_json(number, error)
+
+
+def _no_json(line: int, error: orjson.JSONDecodeError) -> MappingError:
+    return MappingError(
+        f"line {line} of stdin is not JSON: column {error.colno}: {error.msg}",
+        hint="give one event, or one a line",
+    )
+
+
+def _unread(error: MappingError, *, json: bool) -> bool:
+    """Print why an event could not be read, in its place; that is never well."""
+    if json:
+        print_json({"error": error.message, "hint": error.hint})
+    else:
+        typer.echo(f"error: {error}", err=True)
+    return False
 
 
 def _show(
-    event: dict[str, Any],
+    event: dict[str, Any] | MappingError,
     mapping: MappingSet,
     schema: CompiledSchema,
     *,
@@ -149,6 +165,8 @@ def _show(
     json: bool,
 ) -> bool:
     """Print what becomes of *event*; say whether the inlet would take it."""
+    if isinstance(event, MappingError):
+        return _unread(event, json=json)
     mapped = mapping.apply(event, schema)
     violations = schema.check(mapped.record, limit=None)
     if json:
@@ -212,6 +230,9 @@ def _try_expression(source: str, *, json: bool) -> bool:
     compiled = compile_expression(source)
     is_well = True
     for event in _events():
+        if isinstance(event, MappingError):
+            is_well = _unread(event, json=json)
+            continue
         try:
             value = compiled.evaluate(event)
         except EvaluationError as error:

@@ -10,7 +10,7 @@ from typer.testing import CliRunner
 
 from relay.cli.app import build
 from relay.config import shipped
-from relay.errors import ConfigError, ExpressionSyntaxError, MappingError
+from relay.errors import ConfigError, ExpressionSyntaxError
 
 PAYLOADS = Path(__file__).parent.parent / "data" / "payloads"
 EVENT = (PAYLOADS / "adobe_docs-customer-subscribed.json").read_text()
@@ -111,8 +111,6 @@ def test_cases_are_compared(tmp_path):
 @pytest.mark.parametrize(
     ("words", "given", "error", "text"),
     [
-        ((), '{"a":', MappingError, "line 1 of stdin is not JSON"),
-        ((), "[1]", MappingError, "expected a JSON object"),
         (("--mapping", "missing.json"), "{}", ConfigError, "missing.json cannot be read"),
         (("--config", "missing.toml"), "{}", ConfigError, "missing.toml"),
     ],
@@ -122,6 +120,56 @@ def test_what_cannot_be_read_is_said(words, given, error, text):
     done = run(*words, given=given)
     assert isinstance(done.exception, error)
     assert text in str(done.exception)
+
+
+@pytest.mark.parametrize(
+    ("given", "text"),
+    [
+        ('{"a":', "line 1 of stdin is not JSON"),
+        ('{\n"a": nope\n}', "line 2 of stdin is not JSON"),
+        ("[1]", "line 1 of stdin: expected a JSON object"),
+    ],
+)
+@pytest.mark.parametrize("words", [(), ("--expression", "metric")])
+def test_an_event_that_cannot_be_read_is_said(words, given, text):
+    """The line is named, once, and the exit code is 1."""
+    done = run(*words, given=given)
+    assert done.exit_code == 1
+    assert done.stderr.startswith(f"error: {text}")
+    assert done.stderr.count("error:") == 1
+
+
+def test_a_broken_line_keeps_its_place_among_the_answers():
+    """The lines before and after it are answered all the same."""
+    event = json.dumps(json.loads(EVENT))
+    done = run("--json", given=f"{event}\n{{bad\n{event}")
+    answers = [json.loads(line) for line in done.stdout.splitlines()]
+    assert done.exit_code == 1
+    assert ["record" in answer for answer in answers] == [True, False, True]
+    assert answers[1]["error"].startswith("line 2 of stdin is not JSON")
+
+
+def test_a_mapping_set_or_schema_that_cannot_be_used_is_named(tmp_path):
+    """The error has the file's name before what is wrong in it."""
+    path = tmp_path / "wrong.json"
+    path.write_text("{}")
+    done = run("--mapping", str(path))
+    assert isinstance(done.exception, ConfigError)
+    assert str(done.exception).startswith(f"{path}: a mapping set has a list 'mappings'")
+    path.write_text("{")
+    done = run("--schema", str(path))
+    assert str(done.exception).startswith(f"{path} is not JSON: line 1")
+
+
+def test_a_case_that_cannot_be_used_fails_alone(tmp_path):
+    """The other cases of the folder still run."""
+    (tmp_path / "a.json").write_text("{}")
+    good = {"event": json.loads(EVENT), "record": RECORD}
+    (tmp_path / "b.json").write_text(json.dumps(good))
+    done = run("--test", str(tmp_path))
+    assert done.exit_code == 1
+    assert "error: case a.json cannot be used" in done.stderr
+    assert done.stdout == "1 passed, 1 failed\n"
 
 
 @pytest.mark.parametrize("path", sorted(PAYLOADS.glob("*.json")), ids=lambda path: path.stem)
