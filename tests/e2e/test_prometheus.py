@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import time
 from pathlib import Path
@@ -45,6 +46,22 @@ def test_promtool_accepts_what_is_deployed():
     for words in (("config", "prometheus.yml"), ("rules", "prometheus-rules.yml")):
         done = promtool("check", words[0], str(DEPLOY / words[1]))
         assert done.returncode == 0, done.stdout.decode() + done.stderr.decode()
+
+
+def test_promtool_accepts_every_query_of_the_dashboard(tmp_path):
+    """Every query of the Grafana dashboard is valid: promtool takes each as a recording rule."""
+    panels = json.loads((DEPLOY / "grafana-dashboard.json").read_text())["panels"]
+    queries = [target["expr"] for panel in panels for target in panel.get("targets", ())]
+    assert len(queries) > 20
+    rules = [
+        {"record": f"dashboard:query:{index}", "expr": query}
+        for index, query in enumerate(queries)
+    ]
+    # JSON is YAML.
+    path = tmp_path / "dashboard.yml"
+    path.write_text(json.dumps({"groups": [{"name": "dashboard", "rules": rules}]}))
+    done = promtool("check", "rules", str(path))
+    assert done.returncode == 0, done.stdout.decode() + done.stderr.decode()
 
 
 def test_prometheus_scrapes_it(running, tmp_path):
