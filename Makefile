@@ -15,8 +15,10 @@ $(READY): pyproject.toml requirements-dev.txt
 demo: $(READY)
 	$(BIN)/relay demo --events 2000
 
+# Two workers a core: most tests wait for a process, a disk or a clock.
+WORKERS ?= $(shell echo $$(($$(nproc 2>/dev/null || echo 2) * 2)))
 test: $(READY)
-	$(BIN)/python -m pytest -m "not prove" -n auto --dist worksteal
+	$(BIN)/python -m pytest -m "not prove" -n $(WORKERS) --dist worksteal
 
 check: $(READY)
 	$(BIN)/ruff format --check .
