@@ -70,6 +70,22 @@ class Metrics:
             "route",
             "why",
         )
+        self.deliveries_by_address = self._counter(
+            "relay_deliveries_by_address_total",
+            "Accepted deliveries by whether the sender's address is on Customer.io's list.",
+            "route",
+            "listed",
+        )
+        self.sender_addresses = self._gauge(
+            "relay_sender_addresses", "Addresses on Customer.io's list; 0 before it is read."
+        )
+        self.sender_addresses_success = self._gauge(
+            "relay_sender_addresses_success_seconds",
+            "When that list was last read, as Unix time.",
+        )
+        self.sender_addresses_errors = self._counter(
+            "relay_sender_addresses_errors_total", "Times that list could not be read."
+        )
         self.inlet_requests = self._counter(
             "relay_inlet_requests_total",
             "Requests to the inlet by status, or timeout, reset, tls, connect.",

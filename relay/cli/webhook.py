@@ -14,7 +14,7 @@ import typer
 from relay.cli.options import ConfigPath, DryRun, Json, print_json
 from relay.clock import SystemClock
 from relay.config import load_config
-from relay.customerio.app_api import HOSTS, AppApi
+from relay.customerio.app_api import AppApi, api_url
 from relay.customerio.events import EVENT_NAMES
 from relay.errors import ConfigError, ProvisionError
 
@@ -220,7 +220,7 @@ def _run(config: str | None, work: Callable[[AppApi], Coroutine[Any, Any, None]]
 
     async def main() -> None:
         async with httpx.AsyncClient() as client:
-            url = settings.api_url or HOSTS[settings.region]
+            url = api_url(settings)
             await work(AppApi(client, base_url=url, api_key=key, clock=SystemClock()))
 
     asyncio.run(main())

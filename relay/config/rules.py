@@ -53,6 +53,11 @@ def server_problems(server: ServerConfig) -> Iterator[str]:
     for key in ("header_timeout", "body_timeout", "keep_alive", "append_timeout"):
         if getattr(server, key) <= 0:
             yield f"server.{key}: expected more than 0s"
+    if not set(server.sender_address_header) <= _NAME:
+        yield (
+            "server.sender_address_header: expected a header's name such as 'x-forwarded-for', "
+            f"got {server.sender_address_header!r}"
+        )
     if server.max_body_memory > server.max_body_bytes:
         yield "server.max_body_memory: expected at most server.max_body_bytes"
     if server.max_body_bytes > server.max_bytes_in_flight:

@@ -101,6 +101,10 @@ class ServerConfig(_Section):
         "256MiB", description="All bodies being received; above it 503."
     )
     append_timeout: Seconds = _setting("3s", description="Without a commit for so long: 503.")
+    sender_address_header: str = _setting(
+        "",
+        description="Where your proxy names the sender, e.g. x-forwarded-for; only to count.",
+    )
 
 
 class SpoolConfig(_Section):
@@ -249,6 +253,10 @@ class CustomerioConfig(_Section):
     api_url: str = _setting("", description="Another address of the App API; empty: by region.")
     app_api_key: SecretStr = _setting(
         SecretStr(""), description="An App API key of the workspace."
+    )
+    addresses_interval: Seconds = _setting(
+        "1d",
+        description="How often the sender's addresses are read, to count strangers; 0: never.",
     )
 
 

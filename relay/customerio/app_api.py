@@ -19,6 +19,7 @@ import httpx
 import orjson
 
 from relay.clock import Clock
+from relay.config import CustomerioConfig
 from relay.errors import AdobeError
 from relay.retry import retry_after_s
 
@@ -36,6 +37,11 @@ _HINTS = {
     403: "the App API key lacks the scope, or this address is not on its allow-list",
     404: "there is no such webhook in this workspace",
 }
+
+
+def api_url(settings: CustomerioConfig) -> str:
+    """Give the API's address: the one that is set, else the region's."""
+    return settings.api_url or HOSTS[settings.region]
 
 
 class AppApi:

@@ -31,6 +31,7 @@ from relay.ingress.body import Body, InFlight, Receive
 from relay.ingress.complaints import Complaints
 from relay.ingress.deadlines import Deadlines
 from relay.ingress.routes import Route, route_table, spellings
+from relay.ingress.senders import Senders
 from relay.logs import describe
 from relay.metrics import Metrics
 from relay.spool.port import Spool
@@ -94,6 +95,7 @@ class Ingress:
         self._deadlines = Deadlines()
         self._observe_ack_s = metrics.ack_seconds.observe
         self._complaints = Complaints(clock)
+        self.senders = Senders(config, metrics)
 
     def open(self, spool: Spool) -> None:
         """Take deliveries from now on, into *spool*."""
@@ -118,6 +120,7 @@ class Ingress:
         table = route_table(config, self._metrics)
         self._table, self._limits = table, config.server
         self._in_flight.max_bytes = config.server.max_bytes_in_flight
+        self.senders.reload(config)
 
     def stats(self) -> IngressStats:
         """Describe this moment."""
@@ -138,7 +141,7 @@ class Ingress:
             route.count_answer(answers.ONLY_POST.status)
             await self._answer(answers.ONLY_POST, send)
         else:
-            await self._deliver(route, scope["headers"], Body(receive, self._in_flight), send)
+            await self._deliver(route, scope, Body(receive, self._in_flight), send)
 
     def _elsewhere(self, scope: Scope) -> Answer:
         """Answer what is no route's; health checks are not counted as deliveries."""
@@ -151,12 +154,14 @@ class Ingress:
             return answers.HEALTHY
         return answers.STARTING if self._state is State.STARTING else answers.DRAINING
 
-    async def _deliver(self, route: Route, headers: Pairs, body: Body, send: Send) -> None:
+    async def _deliver(self, route: Route, scope: Scope, body: Body, send: Send) -> None:
         """Take one delivery, count it once, answer it unless its sender is gone."""
         started_s = time.perf_counter()
         self._in_flight.deliveries += 1
         try:
-            answer = await self._take(route, headers, body)
+            answer = await self._take(route, scope["headers"], body)
+            if self.senders.is_on and answer is answers.ACCEPTED:
+                self.senders.count(route.name, scope)
             if body.is_gone:
                 route.count_gone()
                 return

@@ -35,6 +35,7 @@ from relay.config import Config
 from relay.console.app import create_admin_app
 from relay.console.status import Phase, Readiness, RouteStatus
 from relay.control import ControlServer, Desk
+from relay.customerio.allow_list import keep_addresses, wants_allow_list
 from relay.errors import ConfigError, RelayError
 from relay.ingress.endpoint import Ingress
 from relay.metrics import Metrics
@@ -158,6 +159,15 @@ class Service:
             for name in config.routes:
                 watch = export_runs(config, name, self._metrics, desk=desk)
                 stack.callback(asyncio.create_task(watch, name=f"monitor-{name}").cancel)
+        if wants_allow_list(config):
+            watch = keep_addresses(
+                lambda: self._config.customerio,
+                self._ingress.senders.replace,
+                client=client,
+                metrics=self._metrics,
+                clock=self._clock,
+            )
+            stack.callback(asyncio.create_task(watch, name="sender-addresses").cancel)
         self._routes.take(parts)
         self._ingress.open(spool)
 
