@@ -11,15 +11,14 @@ To end, so that no sender is refused, reset or left without an answer::
 
     readiness fails                   load balancers look elsewhere
     ingress.lame_duck()               taken as before, each answer ends its connection
-    await public.lame_duck(seconds)   inherited: accepts no more, the next process does
+    await public.lame_duck(seconds)   inherited: ends early when the last connection is gone
     ingress.drain()                   503 and the end of the connection for whoever still comes
     forward drains, the spool closes
     await public.close(timeout_s)     idle ones closed, running answers finished; the socket last
     await admin.close(timeout_s)
 
-With an inherited socket the next process may start as soon as the lame duck begins: new
-connections wait in the kernel's queue until it accepts them. Without one this process accepts to
-the very end, since a closed port refuses.
+This process accepts to the very end, with an inherited socket too: the next one may be started
+after this one has gone, and what waits in the kernel's queue until then has four seconds.
 """
 
 from __future__ import annotations

@@ -33,6 +33,8 @@ App = Callable[..., Any]
 _SWEEP_S = 0.25
 # Taken in one go before others get their turn.
 _ACCEPT_AT_ONCE = 64
+# For connections that came while the others were leaving an inherited socket.
+_LATECOMERS_S = 0.5
 # How long to wait when the process has no file descriptor left.
 _ACCEPT_AGAIN_S = 0.5
 
@@ -122,23 +124,16 @@ class Listener:
         self.limits = limits
         self._make_room()
 
-    def stop_accepting(self) -> None:
-        """Leave further connections in the kernel's queue; those taken are served. Idempotent."""
-        if self._state is not State.CLOSED:
-            self._enter(State.STOPPED)
-
     async def lame_duck(self, seconds: float) -> None:
         """
         Let the senders leave for *seconds*; the application ends each connection it answers.
 
-        With an inherited socket nothing more is accepted, for the next process takes it from the
-        queue, and this ends early when the last connection is gone. Without one connections are
-        accepted to the end, for nobody else would.
+        Connections are accepted all the while, since nobody else does yet. With an inherited
+        socket this ends early when the last one is gone: whoever comes later waits in its queue.
         """
         if not self.is_inherited:
             await asyncio.sleep(seconds)
             return
-        self.stop_accepting()
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(seconds):
                 await self._until_empty()
@@ -148,11 +143,16 @@ class Listener:
         Close what is idle, finish what is being answered, for at most *timeout_s*. Idempotent.
 
         A connection that has not sent its first request yet may still do so, within the time for
-        headers. What is left after *timeout_s* is cut, and told.
+        headers. What is left after *timeout_s* is cut, and told. An inherited socket is accepted
+        from until those who are here have left, so that nobody waits for the next process on
+        their account; those who came meanwhile have at most `_LATECOMERS_S` more.
         """
         if self._state is State.CLOSED:
             return
         was_started = self._state is not State.MADE
+        if self.is_inherited and was_started:
+            await self._finish(timeout_s)
+            timeout_s = min(timeout_s, _LATECOMERS_S)
         self._enter(State.STOPPED)
         if self.is_inherited:
             # It stays open, for the process after us.
@@ -162,9 +162,7 @@ class Listener:
                 self._accept(at_once=BACKLOG)
             self._sock.close()
         self._state = State.CLOSED
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(timeout_s):
-                await self._finish()
+        await self._finish(timeout_s)
         left = self._guards()
         for guard in left:
             guard.transport.abort()
@@ -261,14 +259,22 @@ class Listener:
                 guard.expire(now_s)
         self._timer = self._loop.call_later(_SWEEP_S, self._sweep)
 
-    async def _finish(self) -> None:
-        if self._arriving:
-            await asyncio.wait(set(self._arriving))
-        for guard in self._guards():
-            guard.shutdown()
-        await self._until_empty()
+    async def _finish(self, timeout_s: float) -> None:
+        """Let those who are here now leave, for at most *timeout_s*."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(timeout_s):
+                if self._arriving:
+                    await asyncio.wait(set(self._arriving))
+                here = self._guards()
+                for guard in here:
+                    guard.shutdown()
+                while not self._server.connections.isdisjoint(here):
+                    await self._next_change()
 
     async def _until_empty(self) -> None:
         while self._open():
-            self._changed.clear()
-            await self._changed.wait()
+            await self._next_change()
+
+    async def _next_change(self) -> None:
+        self._changed.clear()
+        await self._changed.wait()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 
 import pytest
 from ingress_kit import head, public_at, request, until
@@ -172,3 +173,37 @@ async def test_closing_finishes_what_has_begun(tmp_path):
         for peer in (idle, busy, fresh):
             peer.writer.close()
         await closing
+
+
+async def test_an_inherited_socket_is_accepted_from_while_others_leave(tmp_path):
+    """Whoever comes while a slow sender is waited for is answered: lame duck, drain and close."""
+    async with public_at(tmp_path) as public:
+        public.listener.is_inherited = True
+        public.ingress.lame_duck()
+        slow = await public.connect()
+        await slow.send(request(BODY)[:-1])
+        await until(lambda: public.listener.stats().requests_in_flight == 1)
+        leaving = asyncio.create_task(public.listener.lame_duck(60))
+        assert (await public.ask(request(BODY))).status == 200
+        public.ingress.drain()
+        closing = asyncio.create_task(public.listener.close(60))
+        assert (await public.ask(request(BODY))).status == 503
+        assert (await slow.ask(BODY[-1:])).headers["connection"] == "close"
+        assert await slow.end() == b""
+        slow.writer.close()
+        await asyncio.gather(leaving, closing)
+
+
+async def test_a_closed_inherited_socket_still_listens(tmp_path):
+    """Connections that come after the close wait for the next process instead of being refused."""
+    async with public_at(tmp_path) as public:
+        public.listener.is_inherited = True
+        fd = public.listener._sock.fileno()
+        await public.listener.close(1)
+        late = await public.connect()
+        await late.send(request(BODY))
+        with socket.socket(fileno=fd) as kept:
+            taken, _ = kept.accept()
+            taken.setblocking(True)
+            with taken:
+                assert taken.recv(65536).startswith(b"POST ")
