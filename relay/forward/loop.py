@@ -18,7 +18,8 @@ request that is cut off by the deadline may have been taken, so its events may b
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import partial
@@ -113,6 +114,8 @@ class Forward:
         self._held_bytes = 0
         self._kept_pause: Pause | None = None
         self._ends_s = 0.0
+        # How many calls bring entries to the line or to their outcome; `_send` waits for them.
+        self._bringing = 0
         # Who waits for whom.
         self._wake = asyncio.Event()
         self._room = asyncio.Event()
@@ -120,6 +123,8 @@ class Forward:
         self._taking = asyncio.Lock()
         self._pausing = asyncio.Lock()
         self._reader: asyncio.Task[None] | None = None
+        self._sender: asyncio.Task[None] | None = None
+        self._is_waiting_to_read = False
         self._sending: set[asyncio.Task[None]] = set()
 
     async def run(self) -> None:
@@ -137,7 +142,7 @@ class Forward:
             self._kept_pause = next((each for each in pauses if each.route == self._name), None)
             async with asyncio.TaskGroup() as group:
                 self._reader = group.create_task(self._read(), name=f"read-{self._name}")
-                group.create_task(self._send(group), name=f"send-{self._name}")
+                self._sender = group.create_task(self._send(group), name=f"send-{self._name}")
         except BaseExceptionGroup as failures:
             raise failures.exceptions[0] from None
         finally:
@@ -154,16 +159,16 @@ class Forward:
             return
         self._ends_s = self._clock.monotonic_s() + within_s
         self._lane.dispatch.close()
-        if self._reader is not None:
+        # What is read already is brought to the line and sent, so only the wait for more is cut.
+        if self._reader is not None and self._is_waiting_to_read:
             self._reader.cancel()
         self._wake.set()
         try:
             await asyncio.wait_for(self._ended.wait(), within_s)
         except TimeoutError:
-            for task in self._sending:
-                task.cancel()
-            self._ends_s = self._clock.monotonic_s()
-            self._wake.set()
+            for task in (self._reader, self._sender, *self._sending):
+                if task is not None:
+                    task.cancel()
             await self._ended.wait()
 
     def reload(self, route: RouteConfig, transform: Transform, inlet: Inlet) -> None:
@@ -201,13 +206,14 @@ class Forward:
     async def _read(self) -> None:
         """Take entries from the spool while there is room for them."""
         while self._state is State.RUNNING:
-            if not self._has_room:
+            self._is_waiting_to_read = True
+            while not self._has_room:
                 self._room.clear()
                 await self._room.wait()
-                continue
             entries = await self._spool.read(
                 self._name, max_entries=_READ_ENTRIES, max_bytes=_READ_BYTES
             )
+            self._is_waiting_to_read = False
             if not entries:
                 return
             self._held += len(entries)
@@ -222,12 +228,23 @@ class Forward:
 
     async def _take(self, entries: Sequence[Entry]) -> None:
         """Bring *entries* to the line, after those that start over."""
-        async with self._taking:
-            while self._again:
-                again, self._again = sorted(self._again, key=_position), []
-                await self._take_in(again)
-            if entries:
-                await self._take_in(entries)
+        with self._bringing_on():
+            async with self._taking:
+                while self._again:
+                    again, self._again = sorted(self._again, key=_position), []
+                    await self._take_in(again)
+                if entries:
+                    await self._take_in(entries)
+
+    @contextmanager
+    def _bringing_on(self) -> Iterator[None]:
+        """Keep `_send` from ending meanwhile."""
+        self._bringing += 1
+        try:
+            yield
+        finally:
+            self._bringing -= 1
+            self._wake.set()
 
     async def _take_in(self, entries: Sequence[Entry]) -> None:
         lane = self._lane
@@ -239,7 +256,6 @@ class Forward:
                 self._wake.set()
 
         await self._intake.take(entries, lane.transform, add)
-        self._wake.set()
 
     async def _send(self, group: asyncio.TaskGroup) -> None:
         """Start what may be sent, whenever something has changed; end when nothing will."""
@@ -248,7 +264,7 @@ class Forward:
             self._wake.clear()
             if not self._lane.is_open:
                 await self._lane.open(self._spool, self._kept_pause)
-            if self._again and self._state is State.RUNNING:
+            if self._again:
                 await self._take(())
             await self._expire()
             await self._retire()
@@ -265,8 +281,7 @@ class Forward:
         lane = self._lane
         if self._retired and (lane.is_strict or any(each.is_strict for each in self._retired)):
             return None
-        is_late = self._state is State.FINISHING and self._clock.monotonic_s() >= self._ends_s
-        while not is_late and (request := lane.dispatch.take()) is not None:
+        while (request := lane.dispatch.take()) is not None:
             if request.is_retry:
                 self._retries.inc()
             lane.flying.add(request)
@@ -281,7 +296,7 @@ class Forward:
     def _has_nothing_to_do(self, wait_s: float | None) -> bool:
         """Whether, before the deadline, nothing more can be sent or answered."""
         dispatch = self._lane.dispatch
-        if self._lane.flying or self._retired or self._sending:
+        if self._lane.flying or self._retired or self._sending or self._bringing:
             return False
         if not dispatch.held or dispatch.pause is not None or wait_s is None:
             return True
@@ -328,7 +343,8 @@ class Forward:
             else:
                 lane.dispatch.add(record)
 
-        await self._intake.settle(ended, lane.transform, add)
+        with self._bringing_on():
+            await self._intake.settle(ended, lane.transform, add)
 
     async def _settle(self, ended: Sequence[Settlement]) -> None:
         await self._settler.settle(ended)
@@ -359,15 +375,15 @@ class Forward:
         max_age_s = self._lane.settings.max_age
         if max_age_s and self._held:
             before_s = self._clock.wall_s() - max_age_s
-            records = self._lane.dispatch.line.expire(received_before_s=before_s)
-            await self._settle_all([settling.expired(record) for record in records])
+            if records := self._lane.dispatch.line.expire(received_before_s=before_s):
+                await self._settle_all([settling.expired(record) for record in records])
 
     async def _retire(self) -> None:
         """Close the inlets of lanes that have nothing in flight any more."""
         for lane in [each for each in self._retired if not each.flying]:
-            self._retired.remove(lane)
             if lane.inlet is not self._lane.inlet:
                 await lane.inlet.close()
+            self._retired.remove(lane)
 
     def __repr__(self) -> str:
         return f"<Forward {self._name} {self._state} {self._held} held {self._lane!r}>"

@@ -428,6 +428,67 @@ async def test_finish_sends_what_is_held(rig: Rig):
     assert rig.outcomes == {"delivered": 5}
 
 
+def hold_look_ups(rig: Rig) -> asyncio.Event:
+    """Ids are looked up only once the event that this gives is set."""
+    seen, free = rig.spool.seen, asyncio.Event()
+
+    async def later(event_ids):
+        await free.wait()
+        return await seen(event_ids)
+
+    rig.spool.seen = later
+    return free
+
+
+async def test_finish_sends_what_was_on_its_way_to_the_line(rig: Rig):
+    """A stop that comes while entries are looked up in the dedupe window sends them too."""
+    free = hold_look_ups(rig)
+    await rig.append(*events(5))
+    forward = rig.start(batch_max_age="60s")
+    await rig.until(lambda: forward.stats().held == 5)
+    finishing = asyncio.create_task(rig.finish())
+    await rig.until(lambda: forward.stats().state != "running")
+    free.set()
+    await finishing
+    assert rig.outcomes == {"delivered": 5}
+
+
+async def test_finish_ends_at_its_deadline_although_a_look_up_hangs(rig: Rig):
+    """What could not be brought to the line by then stays pending."""
+    hold_look_ups(rig)
+    await rig.append(*events(5))
+    forward = rig.start()
+    await rig.until(lambda: forward.stats().held == 5)
+    began_s = time.monotonic()
+    await rig.finish(within_s=0.3)
+    assert time.monotonic() - began_s < 5
+    assert rig.spool.stats().pending == 5
+
+
+async def test_finish_ends_at_its_deadline_although_what_starts_over_hangs(rig: Rig):
+    """The same, for entries that a reload made start over."""
+    await rig.append(*events(5))
+    forward = rig.start(batch_max_age="60s")
+    await rig.until(lambda: "<Line 5 records" in repr(forward))
+    hold_look_ups(rig)
+    forward.reload(*rig.parts())
+    began_s = time.monotonic()
+    await rig.finish(within_s=0.3)
+    assert time.monotonic() - began_s < 5
+    assert rig.spool.stats().pending == 5
+
+
+async def test_finish_sends_what_a_reload_made_start_over(rig: Rig):
+    """A stop that comes right after a reload sends with the new settings what was held."""
+    await rig.append(*events(5))
+    forward = rig.start(batch_max_age="60s")
+    await rig.until(lambda: "<Line 5 records" in repr(forward))
+    forward.reload(*rig.parts(url=f"{rig.inlet.url}new"))
+    await rig.finish()
+    assert rig.outcomes == {"delivered": 5}
+    assert all("new" in request.target for request in rig.inlet.requests)
+
+
 async def test_finish_does_not_wait_for_a_paused_route(rig: Rig):
     """What a paused route holds cannot be sent, so a stop does not wait for the deadline."""
     rig.inlet.script = lambda request: reply(404)
