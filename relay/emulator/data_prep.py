@@ -29,8 +29,8 @@ from relay.emulator.problems import Service, bad_request, not_found, plain_probl
 from relay.emulator.references import flows_using, mapping_at, mapping_schema
 from relay.emulator.store import Item, Store
 from relay.errors import MappingError, RelayError, SchemaError
-from relay.mapping import MappingSet
-from relay.mapping.rows import compile_expression, read_row
+from relay.mapping import MappingSet, compile_expression
+from relay.mapping.rows import read_row
 
 ROOT = "/data/foundation/conversion"
 DEFAULT_LIMIT = 10

@@ -62,6 +62,8 @@ class Evaluation:
     # What is left to spend, and the parameters of lambdas; changed by the methods here and by
     # the lambdas. An evaluation that needs none of them does not set them.
     locals: Mapping[str, Any] = MappingProxyType({})
+    is_spent = False
+    """Whether less than all is left to spend, see `renew`."""
     _work = MAX_WORK
     _lambda_calls = MAX_LAMBDA_CALLS
     _slow_s = MAX_SLOW_S
@@ -69,6 +71,11 @@ class Evaluation:
     def __init__(self, record: Mapping[str, Any], context: Context | None) -> None:
         self.record = record
         self._context = context
+
+    def renew(self) -> None:
+        """Give back all there is to spend, for the next expression over the same record."""
+        self._work, self._lambda_calls = MAX_WORK, MAX_LAMBDA_CALLS
+        self._slow_s, self.is_spent = MAX_SLOW_S, False
 
     def context(self) -> Context:
         """Give the context for functions; without a given one, the system's clock and chance."""
@@ -95,6 +102,7 @@ class Evaluation:
                 raise LimitPassed(f"a text has more than {MAX_TEXT_CHARS} characters")
         elif length > MAX_ITEMS:
             raise LimitPassed(f"a list or a map has more than {MAX_ITEMS} elements")
+        self.is_spent = True
         self._work -= length
         if self._work < 0:
             raise LimitPassed(f"the evaluation makes more than {MAX_WORK} characters and elements")
@@ -107,6 +115,7 @@ class Evaluation:
             LimitPassed: the slow calls together took too long.
         """
         if elapsed_s > _SLOW_FROM_S:
+            self.is_spent = True
             self._slow_s -= elapsed_s
             if self._slow_s < 0:
                 raise LimitPassed(f"slow calls took more than {MAX_SLOW_S} s together")
@@ -118,6 +127,7 @@ class Evaluation:
         Raises:
             LimitPassed: there were too many.
         """
+        self.is_spent = True
         self._lambda_calls -= 1
         if self._lambda_calls < 0:
             raise LimitPassed(f"lambdas are called more than {MAX_LAMBDA_CALLS} times")

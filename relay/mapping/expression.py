@@ -20,15 +20,28 @@ from relay.mapping.values import JavaArray, JavaSet, Key, Range, to_string
 _AS_THEY_ARE: Final = frozenset({str, int, bool, float, type(None)})
 
 
-class Expression:
-    """A compiled expression; *tree* is what it was parsed to."""
+class NoValue(Exception):
+    """A result that is no value outside of the expression."""
 
-    __slots__ = ("_code", "source", "tree")
+
+FAULTS: Final = (EvaluationError, LimitPassed, NoValue, RecursionError)
+"""What running an expression's code ends in when there is no value; see `Expression.problem`."""
+
+
+class Expression:
+    """
+    A compiled expression; *tree* is what it was parsed to, *code* what runs.
+
+    Who runs *code* over an evaluation of his own gets the language's values as they are, and one
+    of `FAULTS`.
+    """
+
+    __slots__ = ("code", "source", "tree")
 
     def __init__(self, source: str, tree: Node, code: Code) -> None:
         self.source = source
         self.tree = tree
-        self._code = code
+        self.code = code
 
     def evaluate(self, record: Mapping[str, Any], context: Context | None = None) -> Any:
         """
@@ -43,27 +56,22 @@ class Expression:
                 or method, a bound that is passed.
         """
         try:
-            value = self._code(Evaluation(record, context))
-            return value if type(value) in _AS_THEY_ARE else _handed_out(value)
-        except EvaluationError:
-            raise
-        except LimitPassed as error:
-            raise self._problem(str(error), "limit") from None
-        except _NoValue as error:
-            raise self._problem(str(error), "operand") from None
-        except RecursionError:
-            message = "the values are nested too deep to be evaluated"
-            raise self._problem(message, "limit") from None
+            value = self.code(Evaluation(record, context))
+            return value if type(value) in _AS_THEY_ARE else handed_out(value)
+        except FAULTS as error:
+            raise self.problem(error) from None
 
-    def _problem(self, message: str, kind: str) -> EvaluationError:
+    def problem(self, error: Exception) -> EvaluationError:
+        """Give the error that *error*, one of `FAULTS`, is to the caller."""
+        if isinstance(error, EvaluationError):
+            return error
+        message, kind = str(error), "operand" if isinstance(error, NoValue) else "limit"
+        if isinstance(error, RecursionError):
+            message = "the values are nested too deep to be evaluated"
         return EvaluationError(message, source=self.source, kind=kind)
 
     def __repr__(self) -> str:
         return f"Expression({self.source!r})"
-
-
-class _NoValue(Exception):
-    """A result that is no value outside of the expression."""
 
 
 def compile_expression(source: str) -> Expression:
@@ -83,8 +91,14 @@ def compile_expression(source: str) -> Expression:
         ) from None
 
 
-def _handed_out(value: Any) -> Any:
-    """Give *value* as callers know it; what has nothing special inside stays the same object."""
+def handed_out(value: Any) -> Any:
+    """
+    Give *value* as callers know it; what has nothing special inside stays the same object.
+
+    Raises:
+        LimitPassed: a range is too long to be written out.
+        NoValue: it is a lambda.
+    """
     match value:
         case None | bool() | str() | int() | float():
             return value
@@ -94,21 +108,22 @@ def _handed_out(value: Any) -> Any:
             return _list_handed_out(value)
         case dict():
             if any(isinstance(key, Key) for key in value):
-                return {_key_text(key): _handed_out(held) for key, held in value.items()}
-            held_out = {key: _handed_out(held) for key, held in value.items()}
+                return {key_text(key): handed_out(held) for key, held in value.items()}
+            held_out = {key: handed_out(held) for key, held in value.items()}
             return value if all(held_out[key] is value[key] for key in value) else held_out
         case LambdaValue():
-            raise _NoValue("the expression gives a lambda, which is no value for a field")
+            raise NoValue("the expression gives a lambda, which is no value for a field")
     return value
 
 
 def _list_handed_out(items: list[Any]) -> list[Any]:
-    handed_out = [_handed_out(item) for item in items]
-    if all(new is old for new, old in zip(handed_out, items, strict=True)):
+    made = [handed_out(item) for item in items]
+    if all(new is old for new, old in zip(made, items, strict=True)):
         return items
     kind = type(items)
-    return kind(handed_out) if kind in {JavaArray, JavaSet} else handed_out
+    return kind(made) if kind in {JavaArray, JavaSet} else made
 
 
-def _key_text(key: Any) -> str:
+def key_text(key: Any) -> str:
+    """Write a map's key as the text it is outside of the expression."""
     return to_string(key.value) if isinstance(key, Key) else str(key)

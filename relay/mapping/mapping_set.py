@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from relay.errors import MappingError
+from relay.mapping.evaluate import Evaluation
 from relay.mapping.function import Context
 from relay.mapping.rows import Row, read_row
 from relay.mapping.steps import MappingWarning, Step, compile_step, row_reads
@@ -74,12 +75,10 @@ class MappingSet:
         """
         Map *event*; with *schema*, objects are copied and values converted as Data Prep does.
 
-        *event* is not changed, and the record shares nothing with it. With *context*, which gives
-        expressions their time and chance, the rows are compiled anew for this one call.
+        *event* is not changed, and the record shares nothing with it. *context* gives expressions
+        their time and chance; without one they get the system's.
         """
-        if context is not None:
-            return BoundMapping(self._steps(schema, context)).apply(event)
-        return self.bound(schema).apply(event)
+        return self.bound(schema).apply(event, context)
 
     def bound(self, schema: CompiledSchema | None) -> BoundMapping:
         """Compile the rows for *schema*; the last one asked for is kept."""
@@ -93,10 +92,9 @@ class MappingSet:
         root = schema.root if schema is not None else None
         return any(row_reads(row, path, root) for row in self.rows)
 
-    def _steps(self, schema: CompiledSchema | None, context: Context | None = None) -> list[Step]:
+    def _steps(self, schema: CompiledSchema | None) -> list[Step]:
         root = schema.root if schema is not None else None
-        rows = sorted(self.rows, key=lambda row: len(row.path))
-        return [compile_step(row, root, rows, context) for row in rows]
+        return [compile_step(row, root) for row in sorted(self.rows, key=lambda r: len(r.path))]
 
 
 class BoundMapping:
@@ -105,12 +103,13 @@ class BoundMapping:
     def __init__(self, steps: Sequence[Step]) -> None:
         self._steps = tuple(steps)
 
-    def apply(self, event: Mapping[str, Any]) -> Mapped:
+    def apply(self, event: Mapping[str, Any], context: Context | None = None) -> Mapped:
         """Map *event*; see `MappingSet.apply`."""
         record: dict[str, Any] = {}
         warnings: list[MappingWarning] = []
+        evaluation = Evaluation(event, context)
         for step in self._steps:
-            step(event, record, warnings)
+            step(evaluation, record, warnings)
         return Mapped(record, warnings)
 
 

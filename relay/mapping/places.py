@@ -57,6 +57,23 @@ def _step(value: Any, step: str | int) -> Any:
     return value.get(step, MISSING) if type(value) is dict else MISSING
 
 
+def put(record: dict[str, Any], parents: tuple[str, ...], leaf: str, value: Any) -> bool:
+    """
+    Put *value* at the names *parents* and *leaf*, as `write` does; the record holds *value* then.
+
+    False when the record holds something else on the way; it is left as it was.
+    """
+    for name in parents:
+        child = record.get(name)
+        if type(child) is not dict:
+            if child is not None:
+                return False
+            child = record[name] = {}
+        record = child
+    record[leaf] = merged(record[leaf], value) if leaf in record else value
+    return True
+
+
 def write(record: dict[str, Any], path: Path, value: Any, fit: Callable[[Any], Any]) -> None:
     """
     Put *value* at *path*, making objects and arrays on the way; objects are merged deeply.

@@ -15,29 +15,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from importlib import import_module
-from typing import Any, Protocol
+from typing import Any
 
 from relay.errors import ExpressionSyntaxError, MappingError
-from relay.mapping.function import Context
+from relay.mapping.expression import Expression, compile_expression
 from relay.mapping.paths import Path, parse_path
 
 MAX_SOURCE_CHARS = 4096
-
-
-class Expression(Protocol):
-    """A compiled expression."""
-
-    def evaluate(self, record: Mapping[str, Any], context: Context | None = None) -> Any:
-        """Give its value for *record*; *context* is for functions that need time or chance."""
-        ...
-
-
-def compile_expression(source: str) -> Expression:
-    """Compile *source*."""
-    module = import_module("relay.mapping.expression")
-    expression: Expression = module.compile_expression(source)
-    return expression
 
 
 class SourceType(StrEnum):

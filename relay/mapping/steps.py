@@ -1,26 +1,27 @@
 """
 A row compiled to one function that reads, fits and writes (pure).
 
-Attribute rows between plain dotted paths are by far the most; they get a function of their own,
-because one runs for every event. Everything else goes through `relay.mapping.places`.
+Destinations that are names only are by far the most; they are written by `put`, everything else
+by `write` of `relay.mapping.places`. What fits its field as it is, is put there without a call.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
 from relay.errors import EvaluationError
-from relay.mapping.function import Context
+from relay.mapping.evaluate import Evaluation
+from relay.mapping.expression import FAULTS
 from relay.mapping.paths import EACH, Path
-from relay.mapping.places import MISSING, PlaceTakenError, read, remove, write
-from relay.mapping.results import plain
+from relay.mapping.places import MISSING, PlaceTakenError, put, read, remove, write
+from relay.mapping.results import PLAIN, plain
 from relay.mapping.rows import Row, SourceType
 from relay.schema import Kind, Node
-from relay.schema.convert import Fit, fitting
+from relay.schema.convert import Fit, fitting, passing
 
 
 class WarningKind(StrEnum):
@@ -48,27 +49,25 @@ class MappingWarning:
         return f"{self.row}: {self.error or self.detail}"
 
 
-Step = Callable[[Mapping[str, Any], dict[str, Any], list[MappingWarning]], None]
+Step = Callable[[Evaluation, dict[str, Any], list[MappingWarning]], None]
+"""Maps the record that the evaluation reads into the other, by one row."""
 
 
-def compile_step(
-    row: Row, root: Node | None, rows: Sequence[Row], context: Context | None = None
-) -> Step:
-    """
-    Compile *row*, one of *rows*, for the schema *root*; ``None`` means without a schema.
-
-    Expressions are evaluated in *context*, without one in the system's.
-    """
+def compile_step(row: Row, root: Node | None) -> Step:
+    """Compile *row* for the schema *root*; ``None`` means without a schema."""
     path, node = _placed_in(row.path, root)
     fit = fitting(node, known_only=row.source_type is SourceType.ATTRIBUTE)
-    if row.source_type is SourceType.ATTRIBUTE:
-        plain = _names(row.attribute), _names(path)
-        if plain[0] and plain[1] and _stands_alone(row, rows):
-            return _plain_step(row, plain[0], plain[1], fit)
-        return _attribute_step(row, path, fit)
+    names = _names(path)
     if row.source_type is SourceType.STATIC:
         return _static_step(row, path, fit)
-    return _expression_step(row, path, fit, context)
+    if row.source_type is SourceType.EXPRESSION:
+        if names:
+            return _named_expression_step(row, names, fit, passing(node))
+        return _expression_step(row, path, fit)
+    source = _names(row.attribute)
+    if names and source:
+        return _named_step(row, source, names, fit, passing(node))
+    return _attribute_step(row, path, fit)
 
 
 def row_reads(row: Row, path: tuple[str, ...], root: Node | None) -> bool:
@@ -134,15 +133,6 @@ def _names(path: Path) -> tuple[str, ...]:
     return names if len(names) == len(path) else ()
 
 
-def _stands_alone(row: Row, rows: Sequence[Row]) -> bool:
-    """Whether no other row writes to, above or below the same place."""
-    for other in rows:
-        shared = min(len(other.path), len(row.path))
-        if other is not row and other.path[:shared] == row.path[:shared]:
-            return False
-    return True
-
-
 def _missing(row: Row) -> MappingWarning:
     return MappingWarning(WarningKind.MISSING_SOURCE, row, f"the event has no {row.source}")
 
@@ -152,14 +142,16 @@ def _taken(row: Row) -> MappingWarning:
     return MappingWarning(WarningKind.DESTINATION_TAKEN, row, detail)
 
 
-def _plain_step(row: Row, source: tuple[str, ...], path: tuple[str, ...], fit: Fit) -> Step:
+def _named_step(
+    row: Row, source: tuple[str, ...], path: tuple[str, ...], fit: Fit, passes: type
+) -> Step:
     parents, leaf = path[:-1], path[-1]
-    missing = _missing(row)
+    missing, taken = _missing(row), _taken(row)
 
     def step(
-        event: Mapping[str, Any], record: dict[str, Any], warnings: list[MappingWarning]
+        evaluation: Evaluation, record: dict[str, Any], warnings: list[MappingWarning]
     ) -> None:
-        value: Any = event
+        value: Any = evaluation.record
         try:
             for name in source:
                 value = value[name]
@@ -170,13 +162,10 @@ def _plain_step(row: Row, source: tuple[str, ...], path: tuple[str, ...], fit: F
             return
         if value is None:
             return
-        holder = record
-        for name in parents:
-            child = holder.get(name)
-            if child is None:
-                child = holder[name] = {}
-            holder = child
-        holder[leaf] = fit(value)
+        if type(value) is not passes:
+            value = fit(value)
+        if not put(record, parents, leaf, value):
+            warnings.append(taken)
 
     return step
 
@@ -186,9 +175,9 @@ def _attribute_step(row: Row, path: Path, fit: Fit) -> Step:
     spreads = EACH in source and EACH not in path
 
     def step(
-        event: Mapping[str, Any], record: dict[str, Any], warnings: list[MappingWarning]
+        evaluation: Evaluation, record: dict[str, Any], warnings: list[MappingWarning]
     ) -> None:
-        value = read(event, source)
+        value = read(evaluation.record, source)
         if value is MISSING:
             warnings.append(missing)
             return
@@ -206,7 +195,7 @@ def _static_step(row: Row, path: Path, fit: Fit) -> Step:
     taken = _taken(row)
 
     def step(
-        _event: Mapping[str, Any], record: dict[str, Any], warnings: list[MappingWarning]
+        _evaluation: Evaluation, record: dict[str, Any], warnings: list[MappingWarning]
     ) -> None:
         try:
             write(record, path, row.source, fit)
@@ -216,19 +205,44 @@ def _static_step(row: Row, path: Path, fit: Fit) -> Step:
     return step
 
 
-def _expression_step(row: Row, path: Path, fit: Fit, context: Context | None) -> Step:
+def _named_expression_step(row: Row, path: tuple[str, ...], fit: Fit, passes: type) -> Step:
     assert row.expression is not None
-    evaluate = row.expression.evaluate
+    code, parents, leaf = row.expression.code, path[:-1], path[-1]
     taken = _taken(row)
 
     def step(
-        event: Mapping[str, Any], record: dict[str, Any], warnings: list[MappingWarning]
+        evaluation: Evaluation, record: dict[str, Any], warnings: list[MappingWarning]
     ) -> None:
+        if evaluation.is_spent:
+            evaluation.renew()
         try:
-            value = plain(evaluate(event, context))
-        except EvaluationError as error:
-            kind = WarningKind.EXPRESSION_FAILED
-            warnings.append(MappingWarning(kind, row, error.message, error))
+            value = code(evaluation)
+            if type(value) is not passes:
+                value = fit(value if type(value) in PLAIN else plain(value))
+        except FAULTS as error:
+            warnings.append(_failed(row, error))
+            value = None
+        if value is None:
+            remove(record, path)
+        elif not put(record, parents, leaf, value):
+            warnings.append(taken)
+
+    return step
+
+
+def _expression_step(row: Row, path: Path, fit: Fit) -> Step:
+    assert row.expression is not None
+    code, taken = row.expression.code, _taken(row)
+
+    def step(
+        evaluation: Evaluation, record: dict[str, Any], warnings: list[MappingWarning]
+    ) -> None:
+        if evaluation.is_spent:
+            evaluation.renew()
+        try:
+            value = plain(code(evaluation))
+        except FAULTS as error:
+            warnings.append(_failed(row, error))
             value = None
         if value is None:
             # What an object row copied there goes too: this is what nullify() is for.
@@ -240,3 +254,9 @@ def _expression_step(row: Row, path: Path, fit: Fit, context: Context | None) ->
             warnings.append(taken)
 
     return step
+
+
+def _failed(row: Row, fault: Exception) -> MappingWarning:
+    assert row.expression is not None
+    error = row.expression.problem(fault)
+    return MappingWarning(WarningKind.EXPRESSION_FAILED, row, error.message, error)

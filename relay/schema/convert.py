@@ -14,7 +14,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from functools import partial
 from typing import Any
 
 from relay.schema.dates import read_default_format, write_date, write_date_time
@@ -41,17 +40,18 @@ def fitting(node: Node | None, *, known_only: bool) -> Fit:
         return copied
     match node.kind:
         case Kind.OBJECT:
-            children = {
-                name: fitting(child, known_only=known_only)
-                for name, child in node.properties.items()
-            }
-            return partial(_object, children, known_only)
+            return _object(node, known_only=known_only)
         case Kind.MAP:
-            return partial(_map, fitting(node.element, known_only=known_only))
+            return _map(fitting(node.element, known_only=known_only), passing(node.element))
         case Kind.ARRAY:
-            return partial(_array, fitting(node.element, known_only=known_only))
+            return _array(fitting(node.element, known_only=known_only), passing(node.element))
         case _:
             return _SCALARS[node.kind]
+
+
+def passing(node: Node | None) -> type:
+    """Name the type whose values stand in the field *node* as they are; null's is for none."""
+    return str if node is None else _PASSING.get(node.kind, type(None))
 
 
 def copied(value: Any) -> Any:
@@ -63,24 +63,46 @@ def copied(value: Any) -> Any:
     return value
 
 
-def _object(children: dict[str, Fit], known_only: bool, value: Any) -> Any:
-    if type(value) is not dict:
-        return copied(value)
-    return {
-        key: children.get(key, copied)(child)
-        for key, child in value.items()
-        if child is not None and (key in children or not known_only)
+def _object(node: Node, *, known_only: bool) -> Fit:
+    children = {
+        name: (passing(child), fitting(child, known_only=known_only))
+        for name, child in node.properties.items()
     }
+    unknown = None if known_only else (passing(None), copied)
+
+    def fit(value: Any) -> Any:
+        if type(value) is not dict:
+            return copied(value)
+        made = {}
+        for key, child in value.items():
+            known = children.get(key, unknown)
+            if known is not None and child is not None:
+                made[key] = child if type(child) is known[0] else known[1](child)
+        return made
+
+    return fit
 
 
-def _map(element: Fit, value: Any) -> Any:
-    if type(value) is not dict:
-        return copied(value)
-    return {key: element(child) for key, child in value.items() if child is not None}
+def _map(element: Fit, passes: type) -> Fit:
+    def fit(value: Any) -> Any:
+        if type(value) is not dict:
+            return copied(value)
+        return {
+            key: child if type(child) is passes else element(child)
+            for key, child in value.items()
+            if child is not None
+        }
+
+    return fit
 
 
-def _array(element: Fit, value: Any) -> Any:
-    return [element(child) for child in value] if type(value) is list else copied(value)
+def _array(element: Fit, passes: type) -> Fit:
+    def fit(value: Any) -> Any:
+        if type(value) is not list:
+            return copied(value)
+        return [child if type(child) is passes else element(child) for child in value]
+
+    return fit
 
 
 def _string(value: Any) -> Any:
@@ -140,4 +162,10 @@ _SCALARS: dict[Kind, Fit] = {
     Kind.DATE: _date,
     Kind.DATE_TIME: _date_time,
     **dict.fromkeys(INTEGER_RANGES, _integer),
+}
+_PASSING: dict[Kind, type] = {
+    Kind.STRING: str,
+    Kind.NUMBER: int,
+    Kind.BOOLEAN: bool,
+    **dict.fromkeys(INTEGER_RANGES, int),
 }

@@ -153,3 +153,34 @@ def test_the_event_is_not_changed():
     record = mapped(row("data", "copy"), row("metric", "copy.inner.z")).record
     record["copy"]["inner"]["x"] = "changed"
     assert before == EVENT
+
+
+@pytest.mark.parametrize(
+    ("rows", "record"),
+    [
+        ([row("metric", "a[0]"), row("event_id", "a.b")], {"a": ["opened"]}),
+        ([row("metric", "a"), row("event_id", "a.b")], {"a": "opened"}),
+        ([row("lower(metric)", "a", "EXPRESSION"), row("x", "a.b", "STATIC")], {"a": "opened"}),
+        ([row("metric", "a"), row("lower(event_id)", "a.b", "EXPRESSION")], {"a": "opened"}),
+    ],
+)
+def test_a_place_that_is_taken_stays_as_it_is(rows, record):
+    """A row that needs an object where another put a value gives nothing and a warning."""
+    result = mapped(*rows)
+    assert result.record == record
+    assert [one.kind for one in result.warnings] == [WarningKind.DESTINATION_TAKEN]
+
+
+def test_the_same_destination_twice():
+    """The last of two rows to one place counts, and a null of an expression takes it away."""
+    rows = [row("metric", "a"), row("event_id", "a")]
+    assert mapped(*rows).record == {"a": "01E"}
+    assert mapped(*rows, row("null", "a", "EXPRESSION")).record == {}
+
+
+def test_what_one_row_spends_is_not_taken_from_the_next():
+    """Every row has the whole of what an evaluation may spend."""
+    calls = "transformArray(many, x -> transformArray(many, y -> y)).size()"
+    mapping = MappingSet.from_json([row(calls, f"n{at}", "EXPRESSION") for at in range(3)])
+    result = mapping.apply({"many": list(range(300))})
+    assert result.record == {"n0": 300, "n1": 300, "n2": 300}
