@@ -25,7 +25,6 @@ from relay.emulator.runs import Runs
 from relay.emulator.store import Item, Store
 
 ROOT = "/data/foundation/export"
-_PUBLIC = "https://platform.adobe.io:443"
 _MARKER = "_SUCCESS"
 _SAMPLES = frozenset({"row_errors_sample.json", "row_error_samples.json"})
 
@@ -76,10 +75,10 @@ class DataAccessApi:
         if wanted == "input_files":
             files = {"input_files/fileInfo.json": _lines([{"recordCount": len(failures)}])}
         if wanted in {"row_errors", "input_files"}:
-            return json_answer(_listed(files, path))
+            return json_answer(_listed(call, files, path))
         if not wanted:
             samples = {name: _lines(rows[:100]) for name in sorted(_SAMPLES)[:1] if failures}
-            return json_answer(_listed({**files, **samples}, path))
+            return json_answer(_listed(call, {**files, **samples}, path))
         return _file_or_list(call, files, path)
 
     def _files(self, call: Call) -> Response:
@@ -92,7 +91,7 @@ class DataAccessApi:
             "created": batch["created"],
             "updated": batch["updated"],
             "isValid": batch["status"] != "failed",
-            "_links": {"self": {"href": f"{_PUBLIC}{ROOT}/files/{id_}"}},
+            "_links": {"self": {"href": f"{call.base_url}{ROOT}/files/{id_}"}},
         }
         return json_answer({"data": [entry], "_page": {"limit": 100, "count": 1}})
 
@@ -129,7 +128,7 @@ def _dashed(id_: str) -> str:
 def _file_or_list(call: Call, files: Mapping[str, bytes], path: str) -> Response:
     wanted = call.query("path")
     if not wanted:
-        return json_answer(_listed(files, path))
+        return json_answer(_listed(call, files, path))
     if wanted not in files:
         raise not_found(Service.EXPORT, "file", wanted)
     content = files[wanted]
@@ -140,13 +139,13 @@ def _file_or_list(call: Call, files: Mapping[str, bytes], path: str) -> Response
     )
 
 
-def _listed(files: Mapping[str, bytes], path: str) -> Item:
-    """List files as ``failed_batch_records.json`` does; lengths are text."""
+def _listed(call: Call, files: Mapping[str, bytes], path: str) -> Item:
+    """List files as ``failed_batch_records.json`` does, but here; lengths are text."""
     data = [
         {
             "name": name,
             "length": str(len(content)),
-            "_links": {"self": {"href": f"{_PUBLIC}{path}?path={quote(name)}"}},
+            "_links": {"self": {"href": f"{call.base_url}{path}?path={quote(name)}"}},
         }
         for name, content in files.items()
     ]

@@ -98,7 +98,7 @@ async def test_speed_shortens_the_hour():
 
 
 async def test_failed_records_are_a_failed_batch_with_a_file():
-    """A failed batch lists its file; each line unfolds to the event and its errors."""
+    """A failed batch links to its file here; each line unfolds to the event and its errors."""
     async with control() as adobe:
         flow = await adobe.made_flow()
         await adobe.send(flow, EVENT, BAD)
@@ -114,8 +114,7 @@ async def test_failed_records_are_a_failed_batch_with_a_file():
         expected = fixture_of("failed_batch_records.json")
         assert keys_of(listed) == keys_of(expected["list"])
         assert listed["data"][0]["name"] == "_SUCCESS"
-        name = listed["data"][1]["name"]
-        answer = await adobe.call("GET", f"{EXPORT}/batches/{id_}/failed?path={name}")
+        answer = await adobe.call("GET", listed["data"][1]["_links"]["self"]["href"])
         assert len(answer.content) == int(listed["data"][1]["length"])
         (line,) = answer.text.splitlines()
         record = {key: json.loads(part) for key, part in json.loads(line).items()}
