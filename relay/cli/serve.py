@@ -9,7 +9,6 @@ import typer
 
 from relay.cli.options import ConfigPath
 from relay.config import Config, load_config
-from relay.logs import configure_logs
 from relay.service import serve
 
 
@@ -24,7 +23,6 @@ def serve_relay(config: ConfigPath = None) -> None:
     def load() -> Config:
         return load_config(config, os.environ)
 
-    configure_logs(load().log)
     code = serve(load, os.environ)
     # Everything is closed, the listening socket last. What the interpreter does at its end takes
     # long enough for a sender to find the port closed while this process is still there.

@@ -18,7 +18,8 @@ To end, so that no sender is refused, reset or left without an answer::
     await admin.close(timeout_s)
 
 This process accepts to the very end, with an inherited socket too: the next one may be started
-after this one has gone, and what waits in the kernel's queue until then has four seconds.
+after this one has gone, and what waits in the kernel's queue until then has four seconds. It may
+also be started before; then it waits until the spool is free (`relay.service.succession`).
 """
 
 from __future__ import annotations

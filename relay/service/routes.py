@@ -106,11 +106,15 @@ class Routes:
         return {name: forward.stats() for name, forward in self._forwards.items()}
 
     async def finish(self, *, within_s: float) -> None:
-        """Send what is held, until the deadline; then end, connections included."""
+        """Send what is held, until the deadline; may be cancelled."""
         self._is_finishing = True
         await asyncio.gather(
             *(forward.finish(within_s=within_s) for forward in self._forwards.values())
         )
+
+    async def close(self) -> None:
+        """End, connections included; what is not sent stays pending."""
+        self._is_finishing = True
         _, late = (
             await asyncio.wait(self._tasks.values(), timeout=1.0) if self._tasks else ((), ())
         )

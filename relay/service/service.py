@@ -3,20 +3,22 @@ The life of the process: bind, answer 503, open the spool, serve, drain, close.
 
 ::
 
-    starting    both listeners answer; the public one 503, /readyz 503
+    starting    the public listener answers 503, then the admin listener's /readyz 503
     open        deliveries are taken; one forward a route sends them on
     lame duck   SIGTERM, SIGINT or `relay drain`: /readyz fails, deliveries are still taken,
                 every answer says Connection: close
     draining    deliveries get 503 and close; forward sends what it holds, to a deadline
-    closed      listeners, control socket, spool, in this order; the lock goes last
+    closed      control socket, spool and its lock, the admin listener, the public one last
 
-A second SIGTERM ends the waiting of the stage it meets. SIGHUP reads the configuration again; a
-bad one is refused and the old one stays.
+A second SIGTERM ends the waiting of the stage it meets; an end that hangs is cut off before 30 s
+(`relay.service.deadline`). SIGHUP reads the configuration again; a bad one is refused and the old
+one stays.
 """
 
 from __future__ import annotations
 
 import asyncio
+import os
 import platform
 import signal
 from collections.abc import Callable, Coroutine, Mapping, MutableMapping
@@ -24,31 +26,30 @@ from contextlib import AsyncExitStack, suppress
 from dataclasses import asdict
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import httpx
 import structlog
 import uvloop
 
 from relay.clock import Clock, SystemClock
 from relay.config import Config
-from relay.console.app import create_admin_app
 from relay.console.status import Phase, Readiness, RouteStatus
-from relay.control import ControlServer, Desk
-from relay.customerio.allow_list import keep_addresses, wants_allow_list
 from relay.errors import ConfigError, RelayError
 from relay.ingress.endpoint import Ingress
+from relay.logs import configure_logs, describe
 from relay.metrics import Metrics
-from relay.provision.exporter import export_runs, wants_export
 from relay.server import Listener, bind, inherited_socket
-from relay.service.gauges import Gauges
-from relay.service.pulse import watch_loop_lag
-from relay.service.routes import Routes
-from relay.service.strays import quarantine_strays
-from relay.spool.local import LocalSpool
+from relay.service.deadline import Deadline
+from relay.service.succession import bind_when_free, until_free
 from relay.spool.port import Pause, SpoolStats
 
+if TYPE_CHECKING:
+    from relay.service.works import Works
+
+# `relay.config.rules` leaves room for these below the 30 s that the end may take.
 _CLOSE_S = 3.0
+_CLOSE_ADMIN_S = 1.0
+_LEAVE_S = 29.0
 
 log = structlog.get_logger("relay.service")
 
@@ -60,7 +61,10 @@ def serve(load: Callable[[], Config], environ: MutableMapping[str, str]) -> int:
     Raises:
         RelayError: it could not start.
     """
-    return uvloop.run(Service(load, environ).run())
+    config = load()
+    configure_logs(config.log)
+    deadline = Deadline(_LEAVE_S, os._exit)
+    return uvloop.run(Service(config, load, environ, deadline=deadline).run())
 
 
 class Service:
@@ -68,43 +72,47 @@ class Service:
 
     def __init__(
         self,
+        config: Config,
         load: Callable[[], Config],
         environ: MutableMapping[str, str],
         *,
+        deadline: Deadline,
         clock: Clock | None = None,
     ) -> None:
+        self._config = config
         self._load = load
         self._environ = environ
+        self._deadline = deadline
         self._clock = clock or SystemClock()
-        self._config = load()
         self._metrics = Metrics()
         self._ingress = Ingress(self._config, None, self._metrics, self._clock)
         # Set as the stages go by, by `run` and what it calls.
         self._phase = Phase.STARTING
-        self._spool: LocalSpool | None = None
-        self._routes: Routes | None = None
         self._public: Listener | None = None
         self._admin: Listener | None = None
+        self._works: Works | None = None
+        self._opened = asyncio.Event()
         self._stop = asyncio.Event()
         self._hurry = asyncio.Event()
         self._reloading = asyncio.Lock()
+        self._hangups: set[asyncio.Task[bool]] = set()
 
     def stop(self) -> None:
         """Begin the end; the second call ends the waiting."""
         if self._stop.is_set():
             self._hurry.set()
         self._stop.set()
+        self._deadline.start()
 
     async def run(self) -> int:
         """Live; give the exit code."""
         async with AsyncExitStack() as stack:
-            await self._listen(stack)
             self._take_signals(stack)
-            await self._open(stack)
-            self._phase = Phase.READY
-            log.info("relay_ready", **self._addresses(), routes=sorted(self._config.routes))
-            await self._stop.wait()
-            await self._wind_down()
+            await self._listen(stack)
+            if not self._stop.is_set():
+                await self._open(stack)
+                await self._stop.wait()
+                await self._wind_down()
         log.info("relay_stopped")
         return 0
 
@@ -112,78 +120,65 @@ class Service:
         """Answer before anything else is tried, so that a slow start refuses nobody."""
         server = self._config.server
         inherited = inherited_socket(self._environ)
-        sock = inherited or bind(server.listen)
-        admin_sock = bind(server.admin_listen)
-        app = create_admin_app(self, self._metrics, server)
-        self._admin = Listener("admin", app, admin_sock, server)
         self._public = Listener(
             "public",
             self._ingress,
-            sock,
+            inherited or bind(server.listen),
             server,
             is_inherited=inherited is not None,
             count_refused=self._count_refused,
         )
-        self._public.start()
         # First in, last out: a closed port refuses senders.
         stack.push_async_callback(self._public.close, _CLOSE_S)
+        admin_sock = None if inherited else bind(server.admin_listen)
+        # What is imported by now is what answers 503; the rest comes in beside it.
+        loading = asyncio.create_task(asyncio.to_thread(_load_rest))
+        if inherited is not None:
+            await until_free(Path(self._config.spool.path), self._stop)
+        self._public.start()
+        create_admin_app = await loading
+        self._admin = Listener(
+            "admin",
+            create_admin_app(self, self._metrics, server),
+            admin_sock or await bind_when_free(server.admin_listen, self._stop),
+            server,
+        )
         self._admin.start()
-        stack.push_async_callback(self._admin.close, _CLOSE_S)
+        stack.push_async_callback(self._admin.close, _CLOSE_ADMIN_S)
+
+    async def _open(self, stack: AsyncExitStack) -> None:
+        """Open what works behind the listeners, and take deliveries."""
+        from relay.service.works import Front, open_works  # noqa: PLC0415 - see `_load_rest`
+
         self._metrics.build.labels(version("customerio-aep-relay"), platform.python_version()).set(
             1
         )
-
-    async def _open(self, stack: AsyncExitStack) -> None:
-        config = self._config
-        client = await stack.enter_async_context(httpx.AsyncClient())
-        spool = await LocalSpool.open(config.spool, metrics=self._metrics, clock=self._clock)
-        stack.push_async_callback(spool.close)
-        for sentence in spool.stats().damage:
-            log.error("spool_damage", what=sentence)
-        self._spool = spool
-        self._routes = Routes(spool, client, self._metrics, self._clock)
-        parts = self._routes.build(config)
-        self._metrics.registry.register(
-            Gauges(spool.stats, self._routes.stats, self._ingress.stats)
+        front = Front(
+            settings=lambda: self._config,
+            ingress=self._ingress,
+            metrics=self._metrics,
+            clock=self._clock,
+            verbs={"drain": self._drain_verb, "status": self._status_verb},
         )
-        desk = Desk(spool, more={"drain": self._drain_verb, "status": self._status_verb})
-        control = ControlServer(Path(config.spool.path), desk)
-        await control.open()
-        stack.push_async_callback(control.close)
-        pulse = asyncio.create_task(watch_loop_lag(self._metrics))
-        stack.callback(pulse.cancel)
-        for stray in await spool.routes_waiting() - config.routes.keys():
-            task = asyncio.create_task(quarantine_strays(spool, stray, self._metrics))
-            stack.callback(task.cancel)
-        if wants_export(config):
-            for name in config.routes:
-                watch = export_runs(config, name, self._metrics, desk=desk)
-                stack.callback(asyncio.create_task(watch, name=f"monitor-{name}").cancel)
-        if wants_allow_list(config):
-            watch = keep_addresses(
-                lambda: self._config.customerio,
-                self._ingress.senders.replace,
-                client=client,
-                metrics=self._metrics,
-                clock=self._clock,
-            )
-            stack.callback(asyncio.create_task(watch, name="sender-addresses").cancel)
-        self._routes.take(parts)
-        self._ingress.open(spool)
+        self._works = await open_works(stack, front)
+        self._opened.set()
+        if not self._stop.is_set():
+            self._phase = Phase.READY
+            log.info("relay_ready", **self._addresses(), routes=sorted(self._config.routes))
 
     async def _wind_down(self) -> None:
         assert self._public is not None
-        assert self._spool is not None
-        assert self._routes is not None
-        server = self._config.server
+        assert self._works is not None
+        server, spool, routes = self._config.server, self._works.spool, self._works.routes
         self._phase = Phase.DRAINING
-        log.info("relay_stopping", pending=self._spool.stats().pending)
+        log.info("relay_stopping", pending=spool.stats().pending)
         self._ingress.lame_duck()
         await self._unless_hurried(self._public.lame_duck(server.lame_duck))
         self._ingress.drain()
-        self._spool.stop_appending()
-        await self._routes.finish(within_s=server.drain_timeout)
-        log.info("relay_drained", pending=self._spool.stats().pending)
+        spool.stop_appending()
+        await self._unless_hurried(routes.finish(within_s=server.drain_timeout))
+        await routes.close()
+        log.info("relay_drained", pending=spool.stats().pending)
 
     async def _unless_hurried(self, stage: Coroutine[Any, Any, None]) -> None:
         """Wait for *stage*, or until somebody is in a hurry."""
@@ -192,7 +187,9 @@ class Service:
         await asyncio.wait((work, hurry), return_when=asyncio.FIRST_COMPLETED)
         for task in (work, hurry):
             task.cancel()
-        await asyncio.gather(work, hurry, return_exceptions=True)
+        for end in await asyncio.gather(work, hurry, return_exceptions=True):
+            if isinstance(end, Exception):
+                log.error("stop_disturbed", **describe(end))
 
     def _take_signals(self, stack: AsyncExitStack) -> None:
         loop = asyncio.get_running_loop()
@@ -204,32 +201,49 @@ class Service:
             # Not in the main thread (tests): whoever runs the service there calls `stop`.
             with suppress(RuntimeError, ValueError):
                 loop.add_signal_handler(number, work)
+                # What comes so late that all is closed already changes nothing any more.
+                stack.callback(signal.signal, number, signal.SIG_IGN)
                 stack.callback(loop.remove_signal_handler, number)
 
     def _on_hangup(self) -> None:
         task = asyncio.ensure_future(self.reload())
-        task.add_done_callback(lambda done: done.exception())
+        self._hangups.add(task)
+        task.add_done_callback(self._hangups.discard)
 
     async def reload(self) -> bool:
-        """Read the configuration again; say whether it was taken."""
+        """Read the configuration again, once all is open; say whether it was taken."""
+        await self._opened.wait()
         async with self._reloading:
             try:
                 config = await asyncio.to_thread(self._load)
-                _refuse_restarts(self._config, config)
-                assert self._routes is not None
-                parts = await asyncio.to_thread(self._routes.build, config)
-                self._ingress.reload(config)
-                assert self._public is not None
-                self._public.reload(config.server)
-                self._routes.take(parts)
+                await self._use(config)
             except RelayError as error:
-                self._metrics.reloads.labels("refused").inc()
-                log.error("reload_refused", problem=error.message, hint=error.hint)
-                return False
-            self._config = config
-            self._metrics.reloads.labels("taken").inc()
-            log.info("reloaded", routes=sorted(config.routes))
-            return True
+                problem = {"problem": error.message, "hint": error.hint}
+            except Exception as error:  # noqa: BLE001 - whatever is in that file, the old one stays
+                problem = {**describe(error), "hint": "relay check says more"}
+            else:
+                self._metrics.reloads.labels("taken").inc()
+                log.info("reloaded", routes=sorted(config.routes))
+                return True
+            self._metrics.reloads.labels("refused").inc()
+            log.error("reload_refused", **problem)
+            return False
+
+    async def _use(self, config: Config) -> None:
+        """
+        Put *config* into use; all of it or nothing.
+
+        Raises:
+            ConfigError: it needs a restart, or a mapping set or a schema cannot be used.
+        """
+        assert self._public is not None
+        assert self._works is not None
+        _refuse_restarts(self._config, config)
+        parts = await asyncio.to_thread(self._works.routes.build, config)
+        self._ingress.reload(config)
+        self._public.reload(config.server)
+        self._works.routes.take(parts)
+        self._config = config
 
     def _count_refused(self, status: int) -> None:
         """Count what the guards refused before there was a route."""
@@ -237,13 +251,13 @@ class Service:
 
     def ready(self) -> Readiness:
         """Say for ``/readyz`` whether deliveries can be stored, and how every route is."""
-        if self._spool is None or self._routes is None:
+        if self._works is None:
             return Readiness(self._phase)
-        stats = self._spool.stats()
+        stats, routes = self._works.spool.stats(), self._works.routes.stats()
         is_failing = self._phase is Phase.READY and not stats.accepting
         return Readiness(
             Phase.FAILING if is_failing else self._phase,
-            routes={name: _status(one.pause) for name, one in self._routes.stats().items()},
+            routes={name: _status(one.pause) for name, one in routes.items()},
             spool=_numbers(stats),
             why=stats.refusing_because,
         )
@@ -252,22 +266,32 @@ class Service:
         state = "already_draining" if self._stop.is_set() else "draining"
         if not self._stop.is_set():
             self.stop()
-        return {"state": state, "pending": self._spool.stats().pending if self._spool else 0}
+        return {"state": state, "pending": self._works.spool.stats().pending if self._works else 0}
 
     async def _status_verb(self, _arguments: Mapping[str, Any]) -> dict[str, Any]:
         """What the demo shows: the state, the addresses, the numbers, the routes."""
-        routes = self._routes.stats() if self._routes else {}
+        works = self._works
         return {
             "state": self._phase.value,
             **self._addresses(),
-            "spool": _numbers(self._spool.stats()) if self._spool else {},
-            "routes": {name: asdict(stats) for name, stats in routes.items()},
+            "spool": _numbers(works.spool.stats()) if works else {},
+            "routes": {name: asdict(one) for name, one in works.routes.stats().items()}
+            if works
+            else {},
         }
 
     def _addresses(self) -> dict[str, str]:
         assert self._public is not None
         assert self._admin is not None
         return {"listen": self._public.address, "admin_listen": self._admin.address}
+
+
+def _load_rest() -> Callable[..., Any]:
+    """Import what is not needed to answer 503; that takes longer than all before it."""
+    from relay.console.app import create_admin_app  # noqa: PLC0415 - see above
+    from relay.service import works  # noqa: F401, PLC0415 - see above
+
+    return create_admin_app
 
 
 def _status(pause: Pause | None) -> RouteStatus:

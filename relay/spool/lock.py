@@ -14,6 +14,8 @@ from pathlib import Path
 
 from relay.errors import SpoolError, SpoolLocked
 
+_TAKEN = {errno.EWOULDBLOCK, errno.EACCES}
+
 
 class Lock:
     """The lock of one spool folder, held until `release`."""
@@ -25,7 +27,7 @@ class Lock:
         except OSError as error:
             holder = os.pread(self._fd, 32, 0).decode("ascii", "replace").strip()
             os.close(self._fd)
-            if error.errno in {errno.EWOULDBLOCK, errno.EACCES}:
+            if error.errno in _TAKEN:
                 raise SpoolLocked(
                     f"the spool {folder} is in use by process {holder or 'unknown'}",
                     hint="stop that process, or give this one its own spool.path",
@@ -40,3 +42,18 @@ class Lock:
     def release(self) -> None:
         """Let another process have the spool."""
         os.close(self._fd)
+
+
+def is_locked(folder: Path) -> bool:
+    """Say whether some process holds the spool in *folder* now; no when there is no such spool."""
+    try:
+        fd = os.open(folder / "lock", os.O_RDONLY | os.O_CLOEXEC)
+    except OSError:
+        return False
+    try:
+        fcntl.flock(fd, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except OSError as error:
+        return error.errno in _TAKEN
+    finally:
+        os.close(fd)
+    return False
