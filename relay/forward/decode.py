@@ -28,9 +28,11 @@ Ambiguous means that two readers of the same bytes may see different events: ded
 on one and Adobe store the other. Sending half a surrogate pair is not possible outside an escape,
 and some readers replace it, some refuse.
 
-orjson reads first. It keeps the last of two equal keys and says nothing, so the number of ``":``
-in the body is compared with that of the canonical text, which the digest needs anyway; where they
-differ, or an escape or a blank could hide one, the standard library's parser looks at every pair.
+orjson reads first. It keeps the last of two equal keys and says nothing, so the colons of the body
+are compared with those of the canonical text, which the digest needs anyway: each key has one,
+those in strings are the same in both, and a key that was dropped took its colon along. Where their
+numbers differ, or an escape could make up for one, the standard library's parser looks at every
+pair.
 """
 
 from __future__ import annotations
@@ -263,7 +265,7 @@ def _canonical(event: dict[str, Any]) -> bytes:
 
 
 def _refuse_repeated_keys(body: bytes, canonical: bytes) -> None:
-    if body.count(b'":') == canonical.count(b'":') and not _may_hide_a_key(body):
+    if body.count(b":") == canonical.count(b":") and not _has_escaped_colon(body):
         return
     try:
         json.loads(body, object_pairs_hook=_distinct, parse_int=float)
@@ -271,14 +273,8 @@ def _refuse_repeated_keys(body: bytes, canonical: bytes) -> None:
         raise _Refused(Reason.TOO_DEEP, "deeper than the parser goes") from None
 
 
-def _may_hide_a_key(body: bytes) -> bool:
-    """Whether ``":`` is perhaps not written as these two bytes somewhere."""
-    # One by one: this runs for every event, and a generator would cost more than the search.
-    if b" :" in body or b"\n:" in body or b"\t:" in body or b"\r:" in body:
-        return True
-    if b"\\u00" not in body:
-        return False
-    return b"\\u0022" in body or b"\\u003a" in body or b"\\u003A" in body
+def _has_escaped_colon(body: bytes) -> bool:
+    return b"\\" in body and (b"\\u003a" in body or b"\\u003A" in body)
 
 
 def _distinct(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

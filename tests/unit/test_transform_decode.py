@@ -6,6 +6,8 @@ import gzip
 import json
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from relay.envelope import Entry, Envelope
 from relay.forward.decode import MAX_DECODED_BYTES, Decoded, Rejected, decode
@@ -208,3 +210,30 @@ def test_no_detail_holds_the_content():
         assert secret not in repr(result)
         assert secret not in result.detail
     assert secret not in repr(decoded(json.dumps({"event_id": "a", "x": secret}).encode()))
+
+
+_SPELLINGS = st.sampled_from([":", "\\u003a", "\\u003A", '\\"', "\\u0022", "\\\\", "a", "\\n"])
+_TEXT = st.lists(_SPELLINGS, max_size=4).map(lambda parts: f'"{"".join(parts)}"')
+_SPACE = st.sampled_from(["", "", " ", "\n", "\t "])
+
+
+@st.composite
+def _object(draw, value) -> str:
+    pairs = draw(st.lists(st.tuples(_TEXT, _SPACE, value), max_size=4))
+    return "{" + ",".join(f"{key}{space}:{text}" for key, space, text in pairs) + "}"
+
+
+@given(st.recursive(_TEXT, _object, max_leaves=8))
+def test_repeated_keys_are_found_like_by_a_parser_of_pairs(text):
+    """However keys and colons are spelt, exactly the objects with a key twice are refused."""
+    repeats = False
+
+    def look(pairs):
+        nonlocal repeats
+        repeats = repeats or len(dict(pairs)) != len(pairs)
+        return dict(pairs)
+
+    body = f'{{"event_id":"e","x":{text}}}'
+    json.loads(body, object_pairs_hook=look)
+    result = decode(Entry(1, Envelope("r", 0.0, (), body.encode())))
+    assert isinstance(result, Rejected) == repeats
