@@ -311,6 +311,8 @@ def _show_applied(
             }
         )
         return
+    if not has_changes(applied.steps):
+        typer.echo("no changes")
     typer.echo(f"flow {applied.ids.flow} is {applied.state}")
     typer.echo(f"inlet {applied.inlet_url}")
     if settings is not None:

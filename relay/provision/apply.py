@@ -9,7 +9,7 @@ when two made the same thing, both keep the older one and each removes only its 
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from relay.adobe.flow_service import Kind
@@ -52,7 +52,7 @@ _NO_SANDBOX = "FLOW-2100-404"
 @dataclass(frozen=True, slots=True)
 class Applied:
     """
-    The set-up after a run.
+    The set-up after a run; *steps* has one for each resource, what was done to it first of all.
 
     *not_before_s* is wall-clock seconds UTC: Adobe wants events no earlier; 0 when it is past.
     """
@@ -122,7 +122,7 @@ class Apply:
                 self._refuse_obstacles(current)
                 steps = make_plan(self._desired, current)
                 if not has_changes(steps):
-                    return await self._finish(current, (*done, *steps))
+                    return await self._finish(current, _told(steps, done))
                 if steps != seen and any(step.action is Action.REPLACE for step in steps):
                     # A look takes many calls. What another run makes between them must not pass
                     # for something to be taken down: that has to be seen twice.
@@ -219,7 +219,7 @@ class Apply:
     async def _dataset(self, _step: Step, current: Current) -> None:
         body = self._desired.dataset(current.schema_id)
         mine = await self._adobe.catalog.create_dataset(body)
-        kept = await find_dataset(self._adobe, self._desired, "", []) or {"id": mine}
+        kept = await find_dataset(self._adobe, self._desired, (), []) or {"id": mine}
         if kept["id"] != mine:
             await self._adobe.catalog.delete_dataset(mine)
         current.dataset = kept
@@ -322,3 +322,12 @@ class Apply:
             state=str(flow["state"]),
             not_before_s=not_before_s(flow, self._pace, is_changed=self._has_touched_flow),
         )
+
+
+def _told(last: tuple[Step, ...], done: list[Step]) -> tuple[Step, ...]:
+    """Give each resource's first step of *done*; of *last*, which changes nothing, if none."""
+    told: dict[str, Step] = {}
+    for step in (*done, *last):
+        told.setdefault(step.resource, step)
+    ids = {step.resource: step.id for step in last}
+    return tuple(replace(told[name], id=ids[name]) for name in ids)

@@ -43,7 +43,8 @@ class Desired:
     The set-up of one route.
 
     *mapping* is the mapping set's document, *local_schema* the XDM document that types are taken
-    from; *schema_id* is empty when the schema is to be created.
+    from; *schema_id* is empty when the schema is to be created. *flow_id* is the flow that the
+    settings name, empty when they name none.
     """
 
     route: str
@@ -52,6 +53,7 @@ class Desired:
     mapping: Item
     local_schema: Item
     schema_id: str = ""
+    flow_id: str = ""
 
     @property
     def mark(self) -> str:

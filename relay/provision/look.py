@@ -1,8 +1,10 @@
 """
-What the set-up at Adobe is now: found by remembered ids, else by name and mark.
+What the set-up at Adobe is now: by remembered ids, else from its flow, else by name and mark.
 
-A resource that has our name but not our mark is somebody else's: it is reported as an obstacle and
-never changed. `Ids` may be empty: everything can be found again.
+A flow leads to its connections, these to the data set, to the schema, to its field group, so that
+a set-up is found again under any name; the flow itself by the settings or by its name. A resource
+that has our name but not our mark is somebody else's: it is reported as an obstacle and never
+changed. `Ids` may be empty: everything can be found again.
 """
 
 from __future__ import annotations
@@ -25,6 +27,8 @@ from relay.provision.desired import Desired, canonical_rows
 
 Item = dict[str, Any]
 _NOT_FOUND = frozenset({404, 410})
+# What the settings name may be no id at all.
+_NO_FLOW = _NOT_FOUND | {400}
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +96,8 @@ async def look(adobe: Adobe, desired: Desired, known: Ids) -> Current:
         AdobeError: a call was refused; a resource that is not there is not an error.
     """
     current = Current(tenant=await adobe.schemas.tenant())
-    current.flow = await _flow_item(adobe, desired, known.flow, "flows", current)
+    flow_id = known.flow or await _flow_of_settings(adobe, desired)
+    current.flow = await _flow_item(adobe, desired, flow_id, "flows", current)
     sources, targets = _connections_of(current.flow)
     current.source = await _flow_item(
         adobe, desired, sources or known.source, "sourceConnections", current
@@ -100,8 +105,11 @@ async def look(adobe: Adobe, desired: Desired, known: Ids) -> Current:
     current.target = await _flow_item(
         adobe, desired, targets or known.target, "targetConnections", current
     )
+    written_to = str(((current.target or {}).get("params") or {}).get("dataSetId") or "")
+    current.dataset = await find_dataset(
+        adobe, desired, (known.dataset, written_to), current.obstacles
+    )
     await _look_at_schema(adobe, desired, known, current)
-    current.dataset = await find_dataset(adobe, desired, known.dataset, current.obstacles)
     current.mapping = await _look_at_mapping(adobe, desired, known, current)
     return current
 
@@ -119,11 +127,12 @@ def oldest(items: list[Item]) -> Item | None:
 
 
 async def find_dataset(
-    adobe: Adobe, desired: Desired, known: str, obstacles: list[str]
+    adobe: Adobe, desired: Desired, known: tuple[str, ...], obstacles: list[str]
 ) -> Item | None:
-    """Find the route's data set by id, else by name and tag."""
-    if known and (found := await present(adobe.catalog.dataset(known))):
-        return found
+    """Find the route's data set by the ids that it may have, else by name and tag."""
+    for id_ in filter(None, dict.fromkeys(known)):
+        if found := await present(adobe.catalog.dataset(id_)):
+            return found
     named = [item async for item in adobe.catalog.datasets(name=desired.name)]
     named = [item for item in named if item.get("name") == desired.name]
     ours = [
@@ -154,6 +163,19 @@ async def present(reading: Any) -> Item | None:
     return found
 
 
+async def _flow_of_settings(adobe: Adobe, desired: Desired) -> str:
+    """Give the id of the flow that the settings name, if it was made for this route."""
+    if not desired.flow_id:
+        return ""
+    try:
+        flow = await adobe.flows.get("flows", desired.flow_id)
+    except AdobeError as error:
+        if error.status in _NO_FLOW:
+            return ""
+        raise
+    return desired.flow_id if _is_ours(flow, desired) else ""
+
+
 async def _flow_item(
     adobe: Adobe, desired: Desired, known: str, kind: Kind, current: Current
 ) -> Item | None:
@@ -171,26 +193,37 @@ async def _look_at_schema(adobe: Adobe, desired: Desired, known: Ids, current: C
     if desired.schema_id:
         current.schema = await present(adobe.schemas.get("schemas", desired.schema_id))
         return
-    schemas = await _titled(adobe, desired, "schemas", known.schema, current.obstacles)
+    bound_to = str(((current.dataset or {}).get("schemaRef") or {}).get("id") or "")
+    schemas = await _titled(adobe, desired, "schemas", (known.schema, bound_to), current.obstacles)
     current.schema = next(iter(schemas), None)
-    groups = await _titled(adobe, desired, "fieldgroups", known.field_group, current.obstacles)
-    # Two runs at once may have made two: the one that the schema is made of counts.
-    used = parts_of(current.schema)
-    current.field_group = next(
-        (group for group in groups if group["$id"] in used), next(iter(groups), None)
+    # Two runs at once may have made two groups: the one that the schema is made of counts.
+    own = f"https://ns.adobe.com/{current.tenant}/mixins/"
+    parts = sorted(part for part in parts_of(current.schema) if part.startswith(own))
+    groups = await _titled(
+        adobe, desired, "fieldgroups", (known.field_group, *parts), current.obstacles
     )
+    current.field_group = next(iter(groups), None)
 
 
 async def _titled(
     adobe: Adobe,
     desired: Desired,
     kind: Literal["schemas", "fieldgroups"],
-    known: str,
+    known: tuple[str, ...],
     obstacles: list[str],
 ) -> list[Item]:
-    """List ours of the title, in full, in the registry's order; or the one that is known."""
-    if known and (found := await present(adobe.schemas.get(kind, known))):
+    """
+    List ours of the title, in full, in the registry's order; or the one that is known.
+
+    The first of *known* is the remembered id, the others must have our mark.
+    """
+    remembered, *linked = known
+    if remembered and (found := await present(adobe.schemas.get(kind, remembered))):
         return [found]
+    for id_ in filter(None, linked):
+        found = await present(adobe.schemas.get(kind, id_))
+        if found and _is_ours(found, desired):
+            return [found]
     title = desired.name if kind == "schemas" else f"{desired.name} fields"
     what = "a schema" if kind == "schemas" else "a field group"
     ours: list[Item] = []

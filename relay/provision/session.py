@@ -126,6 +126,7 @@ def desired_of(name: str, route: RouteConfig) -> Desired:
         mapping=_document(route.mapping, "mapping.json"),
         local_schema=_document(route.schema_file, "schema.json"),
         schema_id=route.provision.schema_id,
+        flow_id=route.inlet.flow_id,
     )
 
 

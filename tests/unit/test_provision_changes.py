@@ -95,6 +95,58 @@ async def test_another_description(world: World):
     )
 
 
+async def test_a_renamed_set_up_is_found_again_without_the_file(world: World):
+    """After a new name and a lost file everything is found from the flow, whatever its title."""
+    first = await world.apply()
+    world.desired = replace(world.desired, name="Reports")
+    await world.apply()
+    world.forget()
+    assert await _actions(world) == {}
+    assert (await world.apply()).ids == first.ids
+    assert world.made() == ONE_OF_EACH
+
+
+async def test_a_new_name_and_no_file(world: World):
+    """The flow that the settings name leads to the set-up, though nothing there has its name."""
+    first = await world.apply()
+    world.forget()
+    renamed = replace(world.desired, name="Reports")
+    world.desired = replace(renamed, flow_id=first.ids.flow)
+    assert set(await _actions(world)) == {"source", "target", "flow"}
+    assert (await world.apply()).ids == first.ids
+    assert world.made() == ONE_OF_EACH
+
+
+@pytest.mark.parametrize("flow_id", ["FLOW_ID", "another's"])
+async def test_the_flow_of_the_settings_may_be_none_of_ours(world: World, flow_id: str):
+    """A flow that is not there, or was made for another route, is not taken over."""
+    if flow_id == "another's":
+        own, world.desired = world.desired, replace(desired("other"), name="Other")
+        flow_id = (await world.apply(memory="other")).ids.flow
+        world.desired = own
+    world.desired = replace(world.desired, flow_id=flow_id)
+    assert set((await _actions(world)).values()) == {Action.CREATE}
+    assert (await world.apply()).ids.flow != flow_id
+
+
+async def test_one_step_is_told_for_each_resource(world: World):
+    """What was done to a resource is told once, and beside it what was left as it is."""
+    world.desired = desired("marketing", rows=_ROWS)
+    await world.apply()
+    world.desired = desired("marketing", rows=[*_ROWS, _DEEPER])
+    steps = (await world.apply()).steps
+    assert [(step.resource, step.action) for step in steps] == [
+        ("field_group", Action.UPDATE),
+        ("schema", Action.LEAVE),
+        ("dataset", Action.LEAVE),
+        ("mapping", Action.UPDATE),
+        ("source", Action.LEAVE),
+        ("target", Action.LEAVE),
+        ("flow", Action.UPDATE),
+    ]
+    assert all(step.id for step in steps)
+
+
 async def test_a_schema_given_instead(world: World):
     """Another schema needs a new pair and a new flow; the old data is kept under another name."""
     first = await world.apply()
