@@ -31,7 +31,7 @@ def export(desired: Desired, *, platform_url: str, sandbox: str) -> str:
         f"PLATFORM={shlex.quote(platform_url)}",
         f"SANDBOX={shlex.quote(sandbox)}",
         _CALL,
-        "TENANT=$(call GET /data/foundation/schemaregistry/stats | jq -r .tenantId)",
+        "TENANT=$(call GET /data/foundation/schemaregistry/stats | jq -er .tenantId)",
     ]
     lines.extend(_requests(desired))
     return "\n".join(lines) + "\n"
@@ -72,7 +72,7 @@ def _requests(desired: Desired) -> Iterator[str]:
     )
     yield _post("FLOW_ID", f"{_FLOW}/flows", flow, ".id")
     yield "sleep 10"
-    yield f'call GET "{_FLOW}/flows/$FLOW_ID" | jq -r ".items[0].options.inletUrl"'
+    yield f'call GET "{_FLOW}/flows/$FLOW_ID" | jq -er ".items[0].options.inletUrl"'
 
 
 def _post(variable: str, path: str, body: dict[str, Any], query: str) -> str:
@@ -83,4 +83,4 @@ def _post(variable: str, path: str, body: dict[str, Any], query: str) -> str:
     for name in ("TENANT", "GROUP_ID", "SCHEMA_ID", "DATASET_ID", "MAPPING_ID", "SOURCE_ID",
                  "TARGET_ID"):  # fmt: skip
         text = text.replace(f"\\${{{name}}}", f"${{{name}}}")
-    return f"{variable}=$(call POST '{path}' \"$(cat <<EOF\n{text}\nEOF\n)\" | jq -r '{query}')"
+    return f"{variable}=$(call POST '{path}' \"$(cat <<EOF\n{text}\nEOF\n)\" | jq -er '{query}')"
