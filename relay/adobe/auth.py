@@ -39,10 +39,9 @@ _TOKEN = re.compile(r"[!-~]+")  # what a header may carry: visible ASCII
 
 @dataclass(frozen=True, slots=True)
 class _Held:
-    """A token with the monotonic seconds of its fetch, of its renewal and of its end."""
+    """A token with the monotonic seconds of its renewal and of its end."""
 
     token: str
-    fetched_s: float
     renew_at_s: float
     ends_s: float
 
@@ -65,9 +64,11 @@ class OAuth:
         }
         self._client = client
         self._clock = clock
-        # The token in use and the latest failure; changed under the lock only.
+        # The token in use, when a refused one was last renewed, and the latest failure; changed
+        # under the lock only.
         self._lock = asyncio.Lock()
         self._held: _Held | None = None
+        self._renewed_s = -_RENEW_AGAIN_S
         self._failures = 0
         self._failure: AuthError | None = None
         self._ask_again_s = 0.0
@@ -98,7 +99,8 @@ class OAuth:
         """
         Give another token than *stale*, which Adobe has refused.
 
-        Gives *stale* itself when it is younger than a minute: the token is not what is wrong.
+        Gives *stale* itself when a refusal was met with a new token less than a minute ago: the
+        token is not what is wrong.
 
         Raises:
             AuthError: as `token`.
@@ -107,9 +109,12 @@ class OAuth:
             held = self._held
             if held is not None and held.token != stale:
                 return held.token
-            if held is not None and self._clock.monotonic_s() - held.fetched_s < _RENEW_AGAIN_S:
+            now_s = self._clock.monotonic_s()
+            if held is not None and now_s < self._renewed_s + _RENEW_AGAIN_S:
                 return held.token
-            return await self._fetch()
+            renewed = await self._fetch()
+            self._renewed_s = now_s
+            return renewed
 
     async def _fetch(self) -> str:
         """Ask IMS, unless it has just failed; the lock is held."""
@@ -126,7 +131,7 @@ class OAuth:
             raise
         self._failures, self._failure = 0, None
         early_s = min(_RENEW_BEFORE_S, lives_s * _RENEW_BEFORE_SHARE)
-        self._held = _Held(token, now_s, now_s + lives_s - early_s, now_s + lives_s)
+        self._held = _Held(token, now_s + lives_s - early_s, now_s + lives_s)
         return token
 
     async def _ask(self) -> tuple[str, float]:

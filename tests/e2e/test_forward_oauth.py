@@ -55,11 +55,6 @@ async def test_one_token_serves_many_requests(rig: Rig, ims: Ims):
 @pytest.mark.parametrize("status", [401, 403])
 async def test_a_refused_token_is_renewed_and_the_request_repeated(rig, ims, status):
     """A token that was withdrawn costs one more request, and no pause."""
-    tokens = rig.tokens
-    await tokens.token()
-    # Older than the minute in which a token is not asked for again.
-    held = tokens._held
-    tokens._held = type(held)(held.token, held.fetched_s - 61, held.renew_at_s, held.ends_s)
 
     def script(request):
         return reply(status) if request.headers["authorization"] == "Bearer t1" else taken(request)

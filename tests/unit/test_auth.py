@@ -96,13 +96,14 @@ async def test_a_refused_token_is_renewed_once_for_all(ims, tokens, clock):
     assert len(ims.asked) == 2
 
 
-async def test_a_token_that_is_just_made_is_not_renewed(ims, tokens, clock):
-    """A minute-old token that is refused is not what is wrong: IMS is left in peace."""
-    stale = await tokens.token()
+async def test_a_token_that_is_just_made_is_renewed_once(ims, tokens, clock):
+    """A refused token is renewed however young; refused again, IMS is left in peace a minute."""
+    assert await tokens.renew(await tokens.token()) == "t2"
     clock.advance(30)
-    assert await tokens.renew(stale) == stale
-    clock.advance(60)
-    assert await tokens.renew(stale) == "t2"
+    assert await tokens.renew("t2") == "t2"
+    assert len(ims.asked) == 2
+    clock.advance(31)
+    assert await tokens.renew("t2") == "t3"
 
 
 @pytest.mark.parametrize(
