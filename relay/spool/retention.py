@@ -93,19 +93,20 @@ def _unlink(folder: Path, segments: list[Segment], count: int) -> None:
     sync_folder(folder / "log")
 
 
-def sweep_large(folder: Path, *, first: int, last: int, state: State) -> int:
+def sweep_large(folder: Path, *, first: int, state: State) -> int:
     """
     Remove bodies in ``large/`` that no entry needs; give the bytes that stay.
 
-    A body is needed while its segment is kept or it is in quarantine. A name without a position
-    is of a delivery that may be on its way; `remove_orphans` sees to those.
+    A body is needed while its segment is kept or it is in quarantine. A name without a position,
+    or with one that is not acknowledged yet, is of a delivery that may be on its way;
+    `remove_orphans` sees to those that never arrived.
     """
     kept_bytes = 0
     for path in (folder / "large").iterdir():
         position = _position_of(path)
         is_gone = 0 < position < first and not state.quarantine.has(position)
         with suppress(FileNotFoundError):
-            if is_gone or position > last:
+            if is_gone:
                 path.unlink()
             else:
                 kept_bytes += path.stat().st_size

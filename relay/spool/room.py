@@ -48,14 +48,33 @@ class Room:
 
     async def make(self) -> bool:
         """
-        Delete settled segments, however young; concurrent callers share one attempt.
+        Delete settled segments, however young, and large bodies that nothing needs any more;
+        concurrent callers share one attempt.
 
-        Says whether any went.
+        When only the newest is left and all in it is settled, a new one is begun, so that it may
+        go too: what it holds may be large bodies. Says whether any went.
         """
         if self._making is None:
-            self._making = asyncio.create_task(self.retain(older_than_s=float("inf")))
+            self._making = asyncio.create_task(self._make())
             self._making.add_done_callback(self._made)
         return await asyncio.shield(self._making)
+
+    async def _make(self) -> bool:
+        went = await self.retain(older_than_s=float("inf"))
+        if not went and self._is_settled():
+            writer = self._core.log.writer
+            await self._core.log.in_writer(writer.roll)
+            went = await self.retain(older_than_s=float("inf"))
+        before_bytes = self.large_bytes
+        if before_bytes:
+            await self.sweep()
+        return went or self.large_bytes < before_bytes
+
+    def _is_settled(self) -> bool:
+        """Say whether all that the log holds has its outcome, and it holds something."""
+        core = self._core
+        last = core.log.last_position
+        return bool(core.segments) and core.segments[-1].first <= last <= core.snapshot.cursor
 
     def _made(self, done: asyncio.Task[bool]) -> None:
         self._making = None
@@ -82,7 +101,6 @@ class Room:
             sweep_large,
             core.folder,
             first=core.state.accounts.before,
-            last=core.log.last_position,
             state=core.state,
         )
 

@@ -142,6 +142,12 @@ class Writer:
             self.failed = ""
         return True
 
+    def roll(self) -> None:
+        """Begin a new segment if there is room for one, so that retention may have the last."""
+        if not self.failed:
+            with suppress(SpoolError):
+                self._roll(0)
+
     def sync_highwater(self) -> None:
         """
         Make the high-water mark survive power loss.

@@ -16,6 +16,7 @@ from spool_kit import (
 
 from relay.clock import ManualClock
 from relay.envelope import Envelope
+from relay.errors import SpoolFull
 from relay.outcome import Outcome, Reason
 from relay.spool.port import Query, Seen
 
@@ -167,6 +168,37 @@ async def test_large_bodies_go_with_their_entries(tmp_path, clock):
         await spool.drop(Query(position=1), who="ann")
         await spool._keeper.tick(retain=True)
         assert list((folder / "large").iterdir()) == []
+
+
+async def test_a_large_body_on_its_way_is_not_swept(tmp_path, clock):
+    """A body that has its position already, but is not acknowledged yet, stays."""
+    folder = tmp_path / "spool"
+    async with spool_at(folder, clock) as spool:
+        await spool.append([envelope(1)])
+        under_way = folder / "large" / f"{2:020d}.one"
+        under_way.write_bytes(b"large" * 100)
+        await spool._keeper.tick(retain=True)
+        assert under_way.exists()
+    async with spool_at(folder, clock):
+        assert not under_way.exists()
+
+
+async def test_settled_large_bodies_make_room(tmp_path, clock):
+    """A spool full of settled large bodies takes events again, also with one segment only."""
+    folder = tmp_path / "spool"
+    async with spool_at(folder, clock, max_bytes=1024 * 1024) as spool:
+        (folder / "large" / "incoming.one").write_bytes(b"x" * 1_000_000)
+        await spool.append([Envelope("a", 1.0, (), b"", "incoming.one", 1_000_000)])
+        with pytest.raises(SpoolFull):
+            await spool.append([envelope(2, size=60_000)])
+        await spool.settle([settlement((await take(spool, 1))[0], Reason.TOO_LARGE)])
+        with pytest.raises(SpoolFull):
+            await spool.append([envelope(2, size=60_000)])
+        await spool.drop(Query(), who="ann")
+        assert await spool.append([envelope(2, size=60_000)]) == 2
+        assert list((folder / "large").iterdir()) == []
+        assert spool.stats().outcomes[Outcome.DISCARDED] == 1
+    account(folder)
 
 
 async def test_large_bodies_count_into_the_quota(tmp_path, clock):
