@@ -78,6 +78,11 @@ class Log:
             self._loop.call_soon(self._hand_over)
         return future
 
+    @property
+    def is_closed(self) -> bool:
+        """Whether the writer's thread takes no more work."""
+        return self._is_closed
+
     async def in_writer(self, work: Callable[[], Any]) -> Any:
         """Run *work* in the writer's thread, between two writes."""
         future = self._loop.create_future()

@@ -61,9 +61,9 @@ class Room:
 
     async def _make(self) -> bool:
         went = await self.retain(older_than_s=float("inf"))
-        if not went and self._is_settled():
-            writer = self._core.log.writer
-            await self._core.log.in_writer(writer.roll)
+        log = self._core.log
+        if not went and not log.is_closed and self._is_settled():
+            await log.in_writer(log.writer.roll)
             went = await self.retain(older_than_s=float("inf"))
         before_bytes = self.large_bytes
         if before_bytes:
