@@ -9,16 +9,19 @@ from __future__ import annotations
 import os
 import secrets
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 
-from relay.config import Config, SpoolConfig
-from relay.errors import ConfigError
-from relay.forward.transform import Transform
+from relay.config import Config, RouteConfig, SpoolConfig, Survey
+from relay.errors import ConfigError, MappingError, SchemaError, SpoolVersion
+from relay.forward.transform import Transform, mapping_path, read_json, schema_path
 from relay.mapping.lint import lint
+from relay.mapping.mapping_set import MappingSet, read_rows
+from relay.schema import compile_schema
+from relay.spool.version import refuse_newer
 
 
 class Severity(StrEnum):
@@ -37,13 +40,15 @@ class Finding:
     message: str
 
 
-def check(load: Callable[[], Config]) -> list[Finding]:
-    """Look at the settings that *load* reads and at what they name."""
-    try:
-        config = load()
-    except ConfigError as error:
-        return [_of_problem(problem) for problem in error.problems or (error.message,)]
-    return [*_routes(config), *_disk(config.spool)]
+def check(survey: Survey) -> list[Finding]:
+    """Look at the settings that were read and, as far as they can be used, at what they name."""
+    findings = [_of_problem(problem) for problem in survey.problems]
+    if survey.config is not None:
+        findings += _routes(survey.config)
+        # Not where the path is wrong: what stands in for it is a folder nobody asked for.
+        if not any(found.where in {"spool", "spool.path"} for found in findings):
+            findings += _disk(survey.config.spool)
+    return findings
 
 
 def _of_problem(problem: str) -> Finding:
@@ -57,8 +62,22 @@ def _routes(config: Config) -> Iterator[Finding]:
             transform = Transform(name, route, Path(config.spool.path) / "large")
         except ConfigError as error:
             yield from (_of_problem(problem) for problem in error.problems or (error.message,))
+            yield from _readable_rows(name, route)
             continue
         for found in lint(transform.mapping, transform.schema):
+            yield Finding(Severity(found.severity), f"routes.{name}.mapping", str(found))
+
+
+def _readable_rows(name: str, route: RouteConfig) -> Iterator[Finding]:
+    """Look at the rows that can be read beside others that cannot."""
+    try:
+        rows, _ = read_rows(read_json(mapping_path(route)))
+        schema = compile_schema(read_json(schema_path(route)))
+    except (OSError, ValueError, MappingError, SchemaError):
+        return
+    for found in lint(MappingSet(rows), schema):
+        # What no row is to blame for may be the work of a row that cannot be read.
+        if found.row is not None:
             yield Finding(Severity(found.severity), f"routes.{name}.mapping", str(found))
 
 
@@ -67,12 +86,16 @@ def _disk(spool: SpoolConfig) -> Iterator[Finding]:
     try:
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         _try_write(folder)
+        refuse_newer(folder)
     except OSError as error:
         yield Finding(
             Severity.ERROR,
             "spool.path",
             f"{folder}: {error.strerror}; expected a folder that can be written and synced",
         )
+        return
+    except SpoolVersion as error:
+        yield Finding(Severity.ERROR, "spool.path", f"{error.message}; {error.hint}")
         return
     free_bytes = shutil.disk_usage(folder).free
     used_bytes = sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())

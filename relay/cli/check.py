@@ -8,7 +8,7 @@ import typer
 
 from relay.check import Severity, check
 from relay.cli.options import ConfigPath, Json, print_json
-from relay.config import load_config
+from relay.config import survey_config
 
 
 def register(app: typer.Typer) -> None:
@@ -18,7 +18,7 @@ def register(app: typer.Typer) -> None:
 
 def check_settings(config: ConfigPath = None, json: Json = False) -> None:
     """Check settings, mapping sets, schemas and the disk; exit 1 with every problem found."""
-    findings = check(lambda: load_config(config, os.environ))
+    findings = check(survey_config(config, os.environ))
     refused = any(found.severity is Severity.ERROR for found in findings)
     if json:
         print_json({"ok": not refused, "findings": findings})

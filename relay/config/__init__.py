@@ -7,7 +7,7 @@ The settings: one TOML file, overlaid by the environment, read once into a froze
 
 from __future__ import annotations
 
-from relay.config.load import load_config, read_secret
+from relay.config.load import Survey, load_config, read_secret, survey_config
 from relay.config.shipped import shipped
 from relay.config.table import (
     AdobeConfig,
@@ -39,9 +39,11 @@ __all__ = [
     "Seconds",
     "ServerConfig",
     "SpoolConfig",
+    "Survey",
     "load_config",
     "parse_duration_s",
     "parse_size_bytes",
     "read_secret",
     "shipped",
+    "survey_config",
 ]

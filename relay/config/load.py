@@ -6,6 +6,7 @@ double underscore are not settings: an orchestrator adds some of its own that st
 is ``env:NAME`` or ``file:PATH``; the environment is read once.
 
 Every problem is collected: unknown keys first, then what does not fit its type, then the rules.
+`survey_config` gives them with what can be used all the same, so that `relay check` looks further.
 """
 
 from __future__ import annotations
@@ -13,6 +14,8 @@ from __future__ import annotations
 import difflib
 import tomllib
 from collections.abc import Collection, Iterator, Mapping
+from copy import deepcopy
+from dataclasses import dataclass
 from pathlib import Path
 from types import UnionType
 from typing import Any, Literal, TypeVar, get_args, get_origin
@@ -56,6 +59,18 @@ class _SecretProblem(Exception):
     """Where a secret should be, there is none."""
 
 
+@dataclass(frozen=True, slots=True)
+class Survey:
+    """
+    Settings as far as they can be used, and every problem: a sentence that begins with its place.
+
+    *config* has the default where a problem stands; ``None`` when nothing could be read.
+    """
+
+    config: Config | None
+    problems: tuple[str, ...]
+
+
 def load_config(
     path: str | None, environ: Mapping[str, str], *, needs: Collection[str] = ALL_SECTIONS
 ) -> Config:
@@ -68,8 +83,25 @@ def load_config(
     Raises:
         ConfigError: something is wrong; *problems* lists every sentence.
     """
+    found = _survey(_read(path), environ, needs)
+    if found.problems or found.config is None:
+        where = path or "the environment"
+        text = "\n".join(f"  {problem}" for problem in found.problems)
+        raise ConfigError(f"{where} cannot be used:\n{text}", problems=found.problems)
+    return found.config
+
+
+def survey_config(path: str | None, environ: Mapping[str, str]) -> Survey:
+    """Read as `load_config` does, and go on where something is wrong."""
+    try:
+        raw = _read(path)
+    except ConfigError as error:
+        return Survey(None, error.problems)
+    return _survey(raw, environ, ALL_SECTIONS)
+
+
+def _survey(raw: dict[str, Any], environ: Mapping[str, str], needs: Collection[str]) -> Survey:
     problems: list[str] = []
-    raw = _read(path)
     _overlay(raw, environ, problems)
     plain = _Reader(environ, needs, problems).table(Config, raw, "")
     sections = {
@@ -80,12 +112,14 @@ def load_config(
         name: _validated(RouteConfig, value, f"routes.{name}", problems)
         for name, value in plain.get("routes", {}).items()
     }
-    problems += _rules(sections, routes, needs)
-    if problems:
-        where = path or "the environment"
-        text = "\n".join(f"  {problem}" for problem in problems)
-        raise ConfigError(f"{where} cannot be used:\n{text}", problems=tuple(problems))
-    return Config.model_validate({**sections, "routes": routes})
+    # What stands in for a setting that is wrong is not wrong too.
+    told = {_place_of(problem) for problem in problems}
+    problems += [one for one in _rules(sections, routes, needs) if _place_of(one) not in told]
+    return Survey(Config.model_validate({**sections, "routes": routes}), tuple(problems))
+
+
+def _place_of(problem: str) -> str:
+    return problem.partition(": ")[0]
 
 
 def read_secret(text: str, environ: Mapping[str, str]) -> str:
@@ -238,14 +272,30 @@ def _nearest(key: str, known: Collection[str]) -> str:
     return f", did you mean {near[0]}?" if near else f", expected one of {', '.join(known)}"
 
 
-def _validated(
-    model: type[_M], plain: dict[str, Any], where: str, problems: list[str]
-) -> _M | None:
-    try:
-        return model.model_validate(plain)
-    except ValidationError as error:
-        problems += [f"{where}.{text}" for text in _sentences(error)]
-        return None
+def _validated(model: type[_M], plain: dict[str, Any], where: str, problems: list[str]) -> _M:
+    """Make *model* of *plain*, without what does not fit, which is told."""
+    usable, told = deepcopy(plain), problems
+    # Twice: what is left out may be needed.
+    for _ in range(2):
+        try:
+            return model.model_validate(usable)
+        except ValidationError as error:
+            told += [f"{where}.{text}" for text in _sentences(error)]
+            for item in error.errors(include_url=False, include_input=False):
+                _leave_out(usable, item["loc"])
+        told = []
+    return model.model_validate(usable)
+
+
+def _leave_out(table: dict[str, Any], place: tuple[int | str, ...]) -> None:
+    """Take the setting at *place* out of *table*, or give one that is needed and missing."""
+    *steps, last = place if all(isinstance(step, str) for step in place) else place[:1]
+    for step in steps:
+        table = table[str(step)]
+    if str(last) in table:
+        del table[str(last)]
+    else:
+        table[str(last)] = ()
 
 
 def _sentences(error: ValidationError) -> Iterator[str]:
@@ -258,9 +308,7 @@ def _sentences(error: ValidationError) -> Iterator[str]:
 
 
 def _rules(
-    sections: Mapping[str, BaseModel | None],
-    routes: Mapping[str, RouteConfig | None],
-    needs: Collection[str],
+    sections: Mapping[str, BaseModel], routes: Mapping[str, RouteConfig], needs: Collection[str]
 ) -> Iterator[str]:
     """Apply the rules to whatever has its types right."""
     server, adobe = sections["server"], sections["adobe"]
@@ -270,7 +318,6 @@ def _rules(
         return
     if not routes:
         yield "routes: expected at least one, e.g. [routes.marketing]"
-    usable = {name: route for name, route in routes.items() if route is not None}
-    for name, route in usable.items():
+    for name, route in routes.items():
         yield from route_problems(name, route)
-    yield from shared_problems(usable, adobe if isinstance(adobe, AdobeConfig) else None)
+    yield from shared_problems(routes, adobe if isinstance(adobe, AdobeConfig) else None)

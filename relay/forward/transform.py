@@ -122,29 +122,54 @@ class Transform:
         return _rejected(decoded, Reason.SCHEMA_VIOLATION, "schema", first.path, detail)
 
 
+def mapping_path(route: RouteConfig) -> Path:
+    """Say where *route*'s mapping set is."""
+    return Path(route.mapping) if route.mapping else shipped("mapping.json")
+
+
+def schema_path(route: RouteConfig) -> Path:
+    """Say where *route*'s schema document is."""
+    return Path(route.schema_file) if route.schema_file else shipped("schema.json")
+
+
+def read_json(path: Path) -> Any:
+    """
+    Read the document at *path*.
+
+    Raises:
+        OSError: it cannot be read.
+        ValueError: it is not JSON.
+    """
+    return orjson.loads(path.read_bytes())
+
+
 def _load(route_name: str, route: RouteConfig) -> tuple[MappingSet, CompiledSchema]:
-    mapping_path = Path(route.mapping) if route.mapping else shipped("mapping.json")
-    schema_path = Path(route.schema_file) if route.schema_file else shipped("schema.json")
     problems: list[str] = []
     mapping: MappingSet | None = None
     schema: CompiledSchema | None = None
+    path = mapping_path(route)
     try:
-        mapping = MappingSet.from_json(_json(mapping_path))
+        mapping = MappingSet.from_json(read_json(path))
     except (OSError, ValueError, MappingError) as error:
-        problems.append(f"routes.{route_name}.mapping: {mapping_path}: {error}")
+        problems.append(f"routes.{route_name}.mapping: {path}: {_why(error)}")
+    path = schema_path(route)
     try:
-        schema = compile_schema(_json(schema_path))
+        schema = compile_schema(read_json(path))
     except (OSError, ValueError, SchemaError) as error:
-        problems.append(f"routes.{route_name}.schema: {schema_path}: {error}")
+        problems.append(f"routes.{route_name}.schema: {path}: {_why(error)}")
     if mapping is None or schema is None:
         raise ConfigError(
-            f"route {route_name} cannot be used\n" + "\n".join(problems), problems=tuple(problems)
+            f"route {route_name} cannot be used\n" + "\n".join(problems),
+            hint="relative paths start at the working directory; `relay check` tells more",
+            problems=tuple(problems),
         )
     return mapping, schema
 
 
-def _json(path: Path) -> Any:
-    return orjson.loads(path.read_bytes())
+def _why(error: Exception) -> str:
+    if isinstance(error, OSError):
+        return f"{error.strerror}; expected a JSON document"
+    return f"not JSON: {error}" if isinstance(error, orjson.JSONDecodeError) else str(error)
 
 
 def _rejected(decoded: Decoded, reason: Reason, stage: str, path: str, detail: str) -> Rejected:

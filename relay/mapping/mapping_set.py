@@ -53,14 +53,8 @@ class MappingSet:
         Raises:
             MappingError: every row that cannot be used, one a line, with carets.
         """
-        raw_rows, reference = _parts(document)
-        problems: list[str] = []
-        rows: list[Row] = []
-        for number, raw in enumerate(raw_rows, 1):
-            try:
-                rows.append(read_row(number, raw))
-            except MappingError as error:
-                problems.append(str(error))
+        rows, problems = read_rows(document)
+        _, reference = _parts(document)
         if problems:
             raise MappingError("the mapping set cannot be used\n" + "\n".join(problems))
         schema_id, content_type = reference.get("id", ""), reference.get("contentType", "")
@@ -111,6 +105,23 @@ class BoundMapping:
         for step in self._steps:
             step(evaluation, record, warnings)
         return Mapped(record, warnings)
+
+
+def read_rows(document: object) -> tuple[list[Row], list[str]]:
+    """
+    Read the rows of a mapping set that can be used, and say what is wrong with the others.
+
+    Raises:
+        MappingError: it has no rows.
+    """
+    problems: list[str] = []
+    rows: list[Row] = []
+    for number, raw in enumerate(_parts(document)[0], 1):
+        try:
+            rows.append(read_row(number, raw))
+        except MappingError as error:
+            problems.append(str(error))
+    return rows, problems
 
 
 def _parts(document: object) -> tuple[Sequence[object], Mapping[str, Any]]:

@@ -18,14 +18,13 @@ No path in it is absolute, so the folder can be moved.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
 from relay.clock import Clock
 from relay.config import SpoolConfig
-from relay.errors import SpoolError, SpoolVersion
+from relay.errors import SpoolError
 from relay.spool.folded import read_folded
 from relay.spool.highwater import read_mark
 from relay.spool.lock import Lock
@@ -34,9 +33,8 @@ from relay.spool.restore import StateSource, open_state
 from relay.spool.retention import finish_deleting
 from relay.spool.segment import Segment, list_segments, sync_folder
 from relay.spool.state import State
+from relay.spool.version import refuse_newer, write_version
 from relay.spool.writer import Writer
-
-FORMAT = 1
 
 
 @dataclass(slots=True)
@@ -76,7 +74,8 @@ def prepare_folder(folder: Path) -> Lock:
             hint="spool.path must be a folder that the relay may write",
         ) from error
     try:
-        _check_version(folder / "version")
+        if not refuse_newer(folder):
+            write_version(folder)
         for name in ("log", "large"):
             if not (folder / name).is_dir():
                 (folder / name).mkdir(mode=0o700)
@@ -88,26 +87,6 @@ def prepare_folder(folder: Path) -> Lock:
         lock.release()
         raise
     return lock
-
-
-def _check_version(path: Path) -> None:
-    if not path.exists():
-        draft = path.with_suffix(".new")
-        fd = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
-        try:
-            os.write(fd, b"%d\n" % FORMAT)
-            os.fsync(fd)
-        finally:
-            os.close(fd)
-        draft.replace(path)
-        sync_folder(path.parent)
-        return
-    text = path.read_text("ascii", "replace").strip()
-    if not text.isdigit() or int(text) > FORMAT:
-        raise SpoolVersion(
-            f"the spool {path.parent} has format {text or 'unknown'}, this relay knows {FORMAT}",
-            hint="start the newer relay that wrote it, or give this one another spool.path",
-        )
 
 
 def open_folder(lock: Lock, config: SpoolConfig, clock: Clock) -> Opened:

@@ -31,6 +31,7 @@ from relay.spool.lookup import walk
 from relay.spool.recover import recover
 from relay.spool.segment import Segment, list_segments
 from relay.spool.statement import Rows, Statement, damaged_copies, read_rows, read_statement
+from relay.spool.version import refuse_newer
 
 _LOOKS = 3
 _NAMED = 20
@@ -66,6 +67,7 @@ def take_account(folder: Path) -> Account:
 
     Raises:
         SpoolError: there is no spool, or it cannot be read.
+        SpoolVersion: a newer relay wrote it.
     """
     marked = _mark(folder)
     said = read_statement(folder)
@@ -84,6 +86,7 @@ def recount(folder: Path) -> Account:
 
     Raises:
         SpoolError: there is no spool, or it cannot be read.
+        SpoolVersion: a newer relay wrote it.
     """
     marked = _mark(folder)
     said, rows = read_rows(folder)
@@ -124,6 +127,10 @@ def _mark(folder: Path) -> int:
         raise SpoolError(
             f"there is no spool at {folder}", hint="spool.path must name the relay's spool"
         )
+    try:
+        refuse_newer(folder)
+    except OSError as error:
+        raise SpoolError(f"the spool {folder} cannot be read: {error.strerror}") from error
     return read_mark(folder / "highwater")[0]
 
 

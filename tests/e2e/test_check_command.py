@@ -57,6 +57,58 @@ def test_every_problem_is_told_not_only_the_first(checked):
     assert "NOT_THERE is not set" in told["routes.a.signing_keys[0]"]
 
 
+def test_a_wrong_setting_hides_nothing_else(checked, tmp_path):
+    """Beside wrong settings the mapping set, the schema, the rules and the disk are looked at."""
+    (tmp_path / "spool").write_text("a file")
+    code, findings = checked(
+        GOOD.replace("[routes.a]", "max_bites = 1\n[routes.a]\nmapping = 'none.json'")
+        + "batch_max_records = 0\nbatch_max_bytes = 2000000\n"
+        + "[routes.b]\nsigning_keys = 'env:KEY'\nschema = 'neither.json'\n"
+    )
+    assert code == 1
+    told = {one["where"]: one["message"] for one in findings}
+    assert len(told) == len(findings)
+    assert set(told) == {
+        "spool.max_bites",
+        "spool.path",
+        "routes.a.mapping",
+        "routes.a.inlet.batch_max_records",
+        "routes.a.inlet.batch_max_bytes",
+        "routes.b.signing_keys",
+        "routes.b.path",
+        "routes.b.inlet.url",
+        "routes.b.schema",
+    }
+    assert told["routes.a.mapping"].startswith("none.json: No such file or directory; expected")
+
+
+def test_a_row_that_cannot_be_read_hides_no_other(checked, tmp_path):
+    """Rows beside one that does not parse are held against the schema all the same."""
+    rows = [
+        {"sourceType": "EXPRESSION", "source": "frob(metric)", "destination": "nowhere.x"},
+        {"sourceType": "EXPRESSION", "source": "concat(", "destination": "x"},
+    ]
+    (tmp_path / "mapping.json").write_text(json.dumps({"mappings": rows}))
+    code, findings = checked(
+        GOOD.replace("[routes.a]", "[routes.a]\nmapping='{folder}/mapping.json'")
+    )
+    assert code == 1
+    told = "\n".join(one["message"] for one in findings)
+    assert "row 2 (x): expected a value" in told
+    assert "there is no function frob" in told
+    assert "the schema has no nowhere" in told
+    assert "nothing feeds" not in told
+
+
+def test_a_spool_of_a_newer_relay_is_told(checked, tmp_path):
+    """The format that this relay does not know is found before it refuses to start."""
+    (tmp_path / "spool").mkdir()
+    (tmp_path / "spool" / "version").write_text("9\n")
+    code, findings = checked(GOOD)
+    assert code == 1
+    assert "format 9, this relay knows 1" in findings[0]["message"]
+
+
 def test_a_mapping_set_is_linted_against_its_schema(checked, tmp_path):
     """An unknown function and a destination that the schema lacks are errors, with the row."""
     mapping = {
