@@ -88,7 +88,8 @@ class Metrics:
         )
         self.inlet_requests = self._counter(
             "relay_inlet_requests_total",
-            "Requests to the inlet by status, or timeout, reset, tls, connect.",
+            "Requests to the inlet by status, or by why there was none: timeout, reset, tls, "
+            "connect, dns, protocol, too_long, token, no_token.",
             "route",
             "status",
         )

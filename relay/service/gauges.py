@@ -53,7 +53,7 @@ _SPOOL: tuple[Spec[SpoolStats], ...] = (
     Spec("relay_spool_segments", "Files of the log.", lambda s: s.segments),
     Spec(
         "relay_spool_accepting",
-        "1 while deliveries can be stored, 0 when the spool is failing or draining.",
+        "1 while deliveries can be stored, 0 when the spool is full, failing or draining.",
         lambda s: s.accepting,
     ),
     Spec("relay_spool_lost", "Events lost to damage, ever.", lambda s: s.outcomes[Outcome.LOST]),

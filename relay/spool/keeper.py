@@ -1,8 +1,8 @@
 """
 What happens once a second beside the traffic.
 
-The high-water mark is synced, a failed log is probed, the state tidies up; every half minute
-retention deletes what is old enough, and the reserve is filled again.
+The high-water mark is synced, a failed log is probed, the state tidies up, a full spool makes
+room; every half minute retention deletes what is old enough, and the reserve is filled again.
 """
 
 from __future__ import annotations
@@ -52,7 +52,13 @@ class Keeper:
     async def tick(self, *, retain: bool) -> None:
         """Do what the second brings; what does not work is told, and tried again the next time."""
         trouble = ""
-        for work in (self._probe, self._sync, self._tidy, self._find_oldest):
+        for work in (
+            self._probe,
+            self._sync,
+            self._tidy,
+            self._find_oldest,
+            self._room.look_again,
+        ):
             try:
                 await work()
             except (SpoolError, OSError) as error:

@@ -126,16 +126,15 @@ class LocalSpool:
         if room.lacks(need):
             await room.make()
             if room.lacks(need):
-                raise SpoolFull(
-                    f"the spool holds {room.used_bytes} of {self._core.config.max_bytes} bytes",
-                    hint="mend the inlet, drop from quarantine, or raise spool.max_bytes",
-                )
+                raise room.over_quota(need)
         try:
             last = await self._log.append(envelopes)
-        except SpoolFull:
+        except SpoolFull as error:
+            room.refused(need, error)
             if not await room.make():
                 raise
             last = await self._log.append(envelopes)
+        room.full_because = ""
         room.large_bytes += sum([envelope.spill_bytes for envelope in envelopes])
         return last
 
@@ -279,8 +278,9 @@ class LocalSpool:
             free_disk_bytes=disk.f_bavail * disk.f_frsize,
             oldest_pending_s=self._keeper.oldest_pending_s(),
             waiting_replays=snapshot.waiting,
-            accepting=self._is_accepting and not writer.failed,
+            accepting=self._is_accepting and not writer.failed and not self._room.full_because,
             refusing_because=writer.failed
+            or self._room.full_because
             or ("" if self._is_accepting else "the spool is draining"),
             damage=(*core.damage, *([core.trouble] if core.trouble else [])),
         )

@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import os
 
+from relay.errors import SpoolFull
 from relay.spool.core import Core
 from relay.spool.retention import retain, sweep_large
 from relay.spool.segment import Segment
+
+# What an event may need at most to count as an ordinary one: if that finds no room, nothing does.
+_ORDINARY_BYTES = 64 * 1024
 
 
 class Room:
@@ -14,7 +19,8 @@ class Room:
     The spool's quota.
 
     Log, large bodies and the quarantine's copies count; dedupe has its own cap, and outcomes go
-    with their segments.
+    with their segments. *full_because* says why an ordinary event was refused, until there is
+    room again.
     """
 
     def __init__(self, core: Core) -> None:
@@ -22,6 +28,8 @@ class Room:
         # Owned by the loop.
         self.log_bytes = 0
         self.large_bytes = 0
+        self.full_because = ""
+        self._needed_bytes = 0
         self._closed_bytes = 0
         self._newest: Segment | None = None
         self._making: asyncio.Task[bool] | None = None
@@ -36,6 +44,32 @@ class Room:
         """Say whether *need_bytes* more would pass ``spool.max_bytes``."""
         used = self.used_bytes + self._core.log.waiting_bytes
         return used + need_bytes > self._core.config.max_bytes
+
+    def over_quota(self, need_bytes: int) -> SpoolFull:
+        """Make the refusal of *need_bytes* more, and remember it."""
+        error = SpoolFull(
+            f"the spool holds {self.used_bytes} of {self._core.config.max_bytes} bytes",
+            hint="mend the inlet, drop from quarantine, or raise spool.max_bytes",
+        )
+        ordinary_bytes = min(need_bytes, _ORDINARY_BYTES)
+        if self.lacks(ordinary_bytes):
+            self.refused(ordinary_bytes, error)
+        return error
+
+    def refused(self, need_bytes: int, error: SpoolFull) -> None:
+        """Remember that *need_bytes* found no room."""
+        self.full_because, self._needed_bytes = error.message, need_bytes
+
+    async def look_again(self) -> None:
+        """See whether what was refused would find room now."""
+        if not self.full_because:
+            return
+        await self.make()
+        disk = os.statvfs(self._core.folder)
+        if not self.lacks(self._needed_bytes) and disk.f_bavail * disk.f_frsize > (
+            self._needed_bytes
+        ):
+            self.full_because = ""
 
     def count_log(self) -> None:
         """Count the log's bytes again, after a commit."""

@@ -34,6 +34,8 @@ from relay.spool.segment import HEADER_BYTES, Segment, sync_folder
 
 _FULL = {errno.ENOSPC, errno.EDQUOT}
 
+_ROOM = "give the disk of spool.path room, or mend the inlet; the relay goes on by itself"
+
 Written = int | SpoolError
 
 
@@ -254,7 +256,7 @@ class Writer:
             fd = segment.create(made, capacity_bytes=capacity)
         except OSError as error:
             if error.errno in _FULL:
-                raise SpoolFull("no room for a new segment on the disk") from error
+                raise SpoolFull("the disk has no room for a new segment", hint=_ROOM) from error
             raise self._give_up(error, is_full=False) from error
         if before is not None and self._fd >= 0:
             with suppress(OSError):
@@ -272,7 +274,7 @@ class Writer:
         except OSError:
             is_full = False
         if is_full:
-            return SpoolFull("the disk is full")
+            return SpoolFull("the disk is full", hint=_ROOM)
         if self._fd >= 0:
             os.close(self._fd)
             self._fd = -1

@@ -201,6 +201,26 @@ async def test_settled_large_bodies_make_room(tmp_path, clock):
     account(folder)
 
 
+async def test_a_full_spool_says_so_until_there_is_room(tmp_path, clock):
+    """While an ordinary event finds no room the spool does not accept, and says why."""
+    async with spool_at(tmp_path / "spool", clock, max_bytes=1024 * 1024) as spool:
+        with pytest.raises(SpoolFull):
+            await spool.append([envelope(1, size=2_000_000)])
+        assert spool.stats().accepting
+        for number in range(1, 17):
+            await spool.append([envelope(number, size=64_000)])
+        with pytest.raises(SpoolFull) as caught:
+            await spool.append([envelope(17, size=64_000)])
+        assert caught.value.hint
+        await spool._keeper.tick(retain=False)
+        assert not spool.stats().accepting
+        assert "of 1048576 bytes" in spool.stats().refusing_because
+        await spool.settle(settlements(await take_all(spool)))
+        await spool._keeper.tick(retain=False)
+        assert spool.stats().accepting
+        assert spool.stats().refusing_because == ""
+
+
 async def test_large_bodies_count_into_the_quota(tmp_path, clock):
     """Bodies in large/ are part of what is used."""
     folder = tmp_path / "spool"
