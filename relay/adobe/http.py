@@ -4,7 +4,8 @@ One authenticated caller for every control API of Adobe: headers, retries, error
 Every call carries the tutorial's four headers. 429, 5xx and connection failures of calls that can
 be repeated are retried with full jitter or as ``Retry-After`` asks; a creation is repeated only
 when it was certainly not carried out (429, connection refused), because Flow Service has no
-idempotency key: whoever creates looks first. A token that is refused is renewed once.
+idempotency key: whoever creates looks first. A token that is refused is renewed once; an identity
+service that is away is asked again for a while.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ import asyncio
 import random
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from http import HTTPStatus
 from typing import Any, Protocol
 from urllib.parse import urlsplit
@@ -22,10 +24,12 @@ import orjson
 
 from relay.adobe.explain import explain
 from relay.clock import Clock
-from relay.errors import AdobeError
+from relay.errors import AdobeError, AuthError
 from relay.retry import Schedule, retry_after_s
 
 _ATTEMPTS = 5
+# `OAuth` asks only when its own, longer pauses are over: some of these cost nothing.
+_TOKEN_ATTEMPTS = 7
 _TIMEOUT_S = 30.0
 
 Json = Any
@@ -177,7 +181,7 @@ class AdobeHttp:
         return await self._attempt(request, doing, may_repeat=may_repeat)
 
     async def _attempt(self, request: httpx.Request, doing: str, *, may_repeat: bool) -> Answer:
-        token = await self._tokens.token()
+        token = await self._granted(self._tokens.token)
         has_renewed = False
         attempt = 0
         while True:
@@ -187,7 +191,8 @@ class AdobeHttp:
             if isinstance(answer, Answer):
                 return answer
             if answer.status == HTTPStatus.UNAUTHORIZED and not has_renewed:
-                stale, token = token, await self._tokens.renew(token)
+                stale = token
+                token = await self._granted(partial(self._tokens.renew, stale))
                 has_renewed = True
                 if token != stale:
                     continue
@@ -197,6 +202,18 @@ class AdobeHttp:
             if wait_s is None:
                 wait_s = self._schedule.delay_s(attempt, random.random())  # noqa: S311 - jitter
             await self._sleep(wait_s)
+
+    async def _granted(self, ask: Callable[[], Awaitable[str]]) -> str:
+        """Ask for a token; again, later and later, while the identity service is only away."""
+        for attempt in range(1, _TOKEN_ATTEMPTS):
+            try:
+                return await ask()
+            except AuthError as error:
+                if error.permanent:
+                    raise
+                unit = 0.5 + random.random() / 2  # noqa: S311 - jitter
+                await self._sleep(max(error.retry_after_s, self._schedule.delay_s(attempt, unit)))
+        return await ask()
 
     async def _once(
         self, request: httpx.Request, doing: str

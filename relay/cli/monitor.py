@@ -19,7 +19,14 @@ from relay.cli.options import ConfigPath, Json, print_json
 from relay.config import Config, load_config
 from relay.config.table import parse_duration_s
 from relay.control import Caller, open_desk
-from relay.errors import ProvisionError
+from relay.errors import (
+    AdobeError,
+    AuthError,
+    ControlError,
+    ProvisionError,
+    RelayError,
+    SpoolLocked,
+)
 from relay.provision.failures import FailedRecord
 from relay.provision.monitor import Monitor, Report
 from relay.provision.reconcile import Hour
@@ -55,17 +62,32 @@ def monitor(
         loaded = load_config(config, os.environ, needs=("adobe", "spool"))
         async with open_session(loaded, route) as session:
             while True:
-                report = await _look(session, loaded, back_s, limit=limit, save=save)
-                if json:
-                    print_json(as_json(report))
+                try:
+                    report = await _look(session, loaded, back_s, limit=limit, save=save)
+                except RelayError as error:
+                    if not (follow and _passes(error)):
+                        raise
+                    typer.echo(f"{error.message}; looking again in {every}", err=True)
                 else:
-                    show(report)
-                if not follow:
-                    return report.has_failures
+                    if json:
+                        print_json(as_json(report))
+                    else:
+                        show(report)
+                    if not follow:
+                        return report.has_failures
                 await asyncio.sleep(pause_s)
 
     if asyncio.run(main()):
         raise typer.Exit(1)
+
+
+def _passes(error: RelayError) -> bool:
+    """Whether the next look may go well: an outage, or a relay that is being restarted."""
+    if isinstance(error, AdobeError):
+        return error.is_temporary
+    if isinstance(error, AuthError):
+        return not error.permanent
+    return isinstance(error, ControlError | SpoolLocked)
 
 
 async def _look(

@@ -5,13 +5,15 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import signal
+import subprocess
 import time
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
-from stack import KEY, Stack
+from stack import KEY, RELAY, Stack
 from typer.testing import CliRunner, Result
 
 from relay.cli.app import build
@@ -154,6 +156,30 @@ def test_files_are_kept(watched: Watched):
     assert json.loads(json.loads(line)["body"])["event_id"] == "E1"
     assert path.stat().st_mode & 0o777 == 0o600
     assert path.parent.stat().st_mode & 0o777 == 0o700
+
+
+def test_following_outlives_an_outage(watched: Watched):
+    """With --follow a look that fails for now is told, and the next one shows the runs."""
+    watched.stack.kill_relay()  # its own monitor would meet the fault
+    watched.stack.faults(
+        {"kind": "status", "status": 503, "path": "/data/foundation/flowservice", "requests": 5}
+    )
+    words = ["monitor", "--json", "--follow", "--every", "100ms"]
+    with subprocess.Popen(
+        [*RELAY, *words, "--config", str(watched.stack.config)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as child:
+        try:
+            assert child.stdout is not None
+            assert child.stderr is not None
+            told = child.stderr.readline()
+            assert json.loads(child.stdout.readline())["runs"] == []
+        finally:
+            child.send_signal(signal.SIGINT)
+    assert told.startswith("Adobe refused to read the flow: 503")
+    assert told.endswith("; looking again in 100ms\n")
 
 
 def test_without_a_flow(watched: Watched):

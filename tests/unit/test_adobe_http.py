@@ -10,7 +10,7 @@ import pytest
 
 from relay.adobe.http import AdobeHttp, Answer, Tenancy
 from relay.clock import ManualClock
-from relay.errors import AdobeError
+from relay.errors import AdobeError, AuthError
 from relay.retry import Schedule
 
 _PATH = "/data/foundation/flowservice/flows"
@@ -205,6 +205,42 @@ async def test_a_token_that_never_works(*, renews: bool, requests: int):
         await caller()
     assert (len(caller.requests), tokens.renewed) == (requests, 1)
     assert caught.value.fault == "credentials"
+
+
+class _Away(Tokens):
+    """Gives a token after *failures* refusals."""
+
+    def __init__(self, failures: int, **how: Any) -> None:
+        super().__init__()
+        self.asked = 0
+        self._failures = failures
+        self._how = how
+
+    async def token(self) -> str:
+        """Fail, or give the first one."""
+        self.asked += 1
+        if self.asked <= self._failures:
+            raise AuthError("away", **self._how)
+        return await super().token()
+
+
+async def test_an_identity_service_that_is_away_is_asked_again():
+    """A token that cannot be had now is asked for again, as late as the service wants it."""
+    caller = Caller(_after(0), _Away(3, retry_after_s=2.5))
+    assert (await caller()).status == 200
+    assert len(caller.requests) == 1
+    assert caller.slept_s[:2] == [2.5, 2.5]
+    assert 2.5 <= caller.slept_s[2] <= 4
+
+
+@pytest.mark.parametrize(("permanent", "asked"), [(True, 1), (False, 7)])
+async def test_a_token_is_not_asked_for_for_ever(*, permanent: bool, asked: int):
+    """A credential that is wrong is told at once, an outage after several attempts."""
+    tokens = _Away(99, permanent=permanent)
+    caller = Caller(_after(0), tokens)
+    with pytest.raises(AuthError):
+        await caller()
+    assert (tokens.asked, len(caller.requests)) == (asked, 0)
 
 
 async def test_links_lead_nowhere_else():
