@@ -17,6 +17,7 @@ from relay.adobe.data_prep import DataPrep
 from relay.adobe.flow_service import (
     CUSTOMERIO_SPEC,
     DATA_LAKE_SPEC,
+    STREAMING_FLOW_SPEC,
     FlowService,
     Kind,
 )
@@ -133,7 +134,7 @@ async def find_dataset(
     for id_ in filter(None, dict.fromkeys(known)):
         if found := await present(adobe.catalog.dataset(id_)):
             return found
-    named = [item async for item in adobe.catalog.datasets(name=desired.name)]
+    named = [item async for item in adobe.catalog.datasets(name=_filter(desired.name))]
     named = [item for item in named if item.get("name") == desired.name]
     ours = [
         item for item in named if desired.route in (item.get("tags") or {}).get("relay_route", ())
@@ -145,9 +146,14 @@ async def find_dataset(
 
 async def find_named(adobe: Adobe, desired: Desired, kind: Kind) -> tuple[list[Item], list[Item]]:
     """List Flow Service's resources of the route's name: ours, and all of them."""
-    spec = {"sourceConnections": CUSTOMERIO_SPEC, "targetConnections": DATA_LAKE_SPEC}.get(kind)
-    filters = [f"name=={desired.name}"] if kind == "flows" else [f"connectionSpec.id=={spec}"]
-    found = [item async for item in adobe.flows.find(kind, *filters)]
+    filters = {
+        "sourceConnections": f"connectionSpec.id=={CUSTOMERIO_SPEC}",
+        "targetConnections": f"connectionSpec.id=={DATA_LAKE_SPEC}",
+        "flows": f"name=={desired.name}"
+        if _filter(desired.name)
+        else f"flowSpec.id=={STREAMING_FLOW_SPEC}",
+    }
+    found = [item async for item in adobe.flows.find(kind, filters[kind])]
     named = [item for item in found if item.get("name") == desired.name]
     return [item for item in named if _is_ours(item, desired)], named
 
@@ -228,7 +234,7 @@ async def _titled(
     what = "a schema" if kind == "schemas" else "a field group"
     ours: list[Item] = []
     others: list[Item] = []
-    async for item in adobe.schemas.find(kind, title=title):
+    async for item in adobe.schemas.find(kind, title=_filter(title)):
         if item.get("title") != title:
             continue
         found = await present(adobe.schemas.get(kind, item["$id"]))
@@ -305,6 +311,11 @@ def _connections_of(flow: Item | None) -> tuple[str, str]:
     sources = (flow or {}).get("sourceConnectionIds") or [""]
     targets = (flow or {}).get("targetConnectionIds") or [""]
     return str(sources[0]), str(targets[0])
+
+
+def _filter(name: str) -> str:
+    """Give what a list can be filtered by: a comma would make two names of one."""
+    return "" if "," in name else name
 
 
 def _is_ours(item: Item, desired: Desired) -> bool:

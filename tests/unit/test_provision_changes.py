@@ -106,6 +106,16 @@ async def test_a_renamed_set_up_is_found_again_without_the_file(world: World):
     assert world.made() == ONE_OF_EACH
 
 
+@pytest.mark.parametrize("name", ["Reports, daily", "a==b & c", 'Günther\'s "100 %" $(x)`y`'])
+async def test_any_name_is_found_again(world: World, name: str):
+    """A name may hold what means something in filters, addresses and shells."""
+    world.desired = replace(world.desired, name=name)
+    first = await world.apply()
+    world.forget()
+    assert (await world.apply()).ids == first.ids
+    assert world.made() == ONE_OF_EACH
+
+
 async def test_a_new_name_and_no_file(world: World):
     """The flow that the settings name leads to the set-up, though nothing there has its name."""
     first = await world.apply()
