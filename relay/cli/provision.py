@@ -185,6 +185,8 @@ def take_down(
                     session.memory.forget()
             if json:
                 print_json({"deleted": {name: current.id_of(name) for name in deleted}})
+            elif not names:
+                typer.echo("there is nothing to delete")
 
     unknown = sorted(set(only or ()) - set(ORDER))
     if unknown:

@@ -23,6 +23,9 @@ Events = Annotated[
     list[str] | None,
     typer.Option("--event", help="Only this event, e.g. email_opened; several times."),
 ]
+Which = Annotated[
+    int | None, typer.Option("--id", help="Which webhook; not needed with only one.")
+]
 
 webhook = typer.Typer(
     help="Register the reporting webhook in Customer.io, and switch it.", no_args_is_help=True
@@ -91,7 +94,7 @@ def show_status(config: ConfigPath = None, json: Json = False) -> None:
 
 @webhook.command()
 def enable(
-    id_: Annotated[int, typer.Option("--id", help="Which webhook.")],
+    id_: Which = None,
     config: ConfigPath = None,
     json: Json = False,
     dry_run: DryRun = False,
@@ -102,7 +105,7 @@ def enable(
 
 @webhook.command()
 def disable(
-    id_: Annotated[int, typer.Option("--id", help="Which webhook.")],
+    id_: Which = None,
     config: ConfigPath = None,
     json: Json = False,
     dry_run: DryRun = False,
@@ -113,7 +116,7 @@ def disable(
 
 @webhook.command()
 def update(
-    id_: Annotated[int, typer.Option("--id", help="Which webhook.")],
+    id_: Which = None,
     config: ConfigPath = None,
     name: Annotated[str | None, typer.Option("--name", help="Its name in Customer.io.")] = None,
     endpoint: Annotated[
@@ -159,12 +162,13 @@ def show_addresses(config: ConfigPath = None, json: Json = False) -> None:
 
 
 def _change(
-    config: str | None, id_: int, changes: dict[str, Any], *, json: bool, dry_run: bool
+    config: str | None, id_: int | None, changes: dict[str, Any], *, json: bool, dry_run: bool
 ) -> None:
     async def work(api: AppApi) -> None:
+        one = id_ if id_ is not None else await _only(api)
         if "endpoint" in changes:
-            await _refuse_second(api, changes["endpoint"], but=id_)
-        changed = await api.webhook(id_) | changes if dry_run else await api.update(id_, changes)
+            await _refuse_second(api, changes["endpoint"], but=one)
+        changed = await api.webhook(one) | changes if dry_run else await api.update(one, changes)
         _show(changed, json=json)
 
     _run(config, work)
@@ -175,6 +179,26 @@ def _chosen(events: list[str] | None) -> list[str]:
     if unknown:
         raise typer.BadParameter(f"unknown event {', '.join(unknown)}")
     return list(events or EVENT_NAMES)
+
+
+async def _only(api: AppApi) -> int:
+    """
+    Find the one webhook of the workspace.
+
+    Raises:
+        ProvisionError: there is none, or there are several.
+    """
+    found = [int(item["id"]) for item in await api.webhooks()]
+    if len(found) == 1:
+        return found[0]
+    if not found:
+        raise ProvisionError(
+            "there is no webhook in this workspace", hint="make one: relay webhook register"
+        )
+    raise ProvisionError(
+        "there are several webhooks in this workspace",
+        hint=f"name one with --id: {', '.join(map(str, found))}",
+    )
 
 
 async def _refuse_second(api: AppApi, endpoint: str, *, but: int = 0) -> None:
@@ -194,9 +218,10 @@ async def _refuse_second(api: AppApi, endpoint: str, *, but: int = 0) -> None:
 
 
 def _address(endpoint: str) -> tuple[str, str]:
-    """What makes two endpoints the same relay: host and path, whatever the query."""
+    """What makes two endpoints the same relay: host and path, whatever scheme and query."""
     parts = urlsplit(endpoint)
-    return parts.netloc.lower(), parts.path.rstrip("/")
+    default = {"http": ":80", "https": ":443"}.get(parts.scheme.lower(), "")
+    return parts.netloc.lower().removesuffix(default), parts.path.rstrip("/")
 
 
 def _show(item: dict[str, Any], *, json: bool) -> None:

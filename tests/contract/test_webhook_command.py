@@ -104,7 +104,8 @@ async def test_command_update(command, workspace):
 async def test_command_duplicate(command, workspace):
     """A second webhook for the same relay is refused, registered or moved there."""
     await command.json("register", "--endpoint", ENDPOINT)
-    for same in (ENDPOINT, f"{ENDPOINT}/", f"{ENDPOINT}?tenant=a", ENDPOINT.replace("y.e", "Y.e")):
+    spellings = (ENDPOINT.replace("y.e", "Y.e"), ENDPOINT.replace(".com", ".com:443"))
+    for same in (ENDPOINT, f"{ENDPOINT}/", f"{ENDPOINT}?tenant=a", *spellings):
         code, _, err = await command("register", "--endpoint", same)
         assert code == 1
         assert "webhook 1 sends to" in err
@@ -115,6 +116,20 @@ async def test_command_duplicate(command, workspace):
     assert workspace.webhooks[2].endpoint == f"{ENDPOINT}/other"
     code, _, err = await command("update", "--id", "1", "--endpoint", f"{ENDPOINT}/")
     assert code == 0, err
+
+
+async def test_command_without_an_id(command, workspace):
+    """The only webhook needs no id; with none, or several, the command says what to do."""
+    code, _, err = await command("enable")
+    assert (code, "relay webhook register" in err) == (1, True)
+    await command.json("register", "--endpoint", ENDPOINT)
+    assert (await command.json("enable"))["disabled"] is False
+    assert (await command.json("update", "--name", "Ours"))["name"] == "Ours"
+    assert (await command.json("disable"))["disabled"] is True
+    await command.json("register", "--endpoint", f"{ENDPOINT}/other")
+    code, _, err = await command("enable")
+    assert (code, "--id: 1, 2" in err) == (1, True)
+    assert workspace.webhooks[1].disabled
 
 
 async def test_command_dry(command, workspace):

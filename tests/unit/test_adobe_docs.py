@@ -20,11 +20,15 @@ from relay.adobe.observability import Observability
 from relay.adobe.schema_registry import SchemaRegistry
 from relay.clock import ManualClock
 from relay.config import load_config
+from relay.customerio.app_api import AppApi
 from relay.errors import AdobeError
 
 _PAGE = Path(__file__).parents[2] / "docs" / "adobe.md"
 _ROW = re.compile(r"^\| `(\w+\.\w+)` \| `([A-Z]+ /[^`]+)` \| ([^|]+) \|", re.MULTILINE)
 _CLIENTS = (FlowService, SchemaRegistry, Catalog, DataPrep, DataAccess, Observability)
+_APP_API = [
+    name for name, _ in inspect.getmembers(AppApi, inspect.isfunction) if not name.startswith("_")
+]
 _KINDS = {FlowService: "sourceConnections", SchemaRegistry: "schemas"}
 # Something of everything that a method may look for in an answer.
 _ANSWER = {
@@ -104,10 +108,26 @@ async def test_every_method_is_documented(kind: type, name: str):
     assert _documented().get(f"{kind.__name__}.{name}") == await _called(kind, name)
 
 
+@pytest.mark.parametrize("name", _APP_API)
+async def test_every_method_of_the_app_api_is_documented(name: str):
+    """Every method of the App API has its line, with the endpoint that it ends with."""
+    calls: list[str] = []
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        calls.append(f"{request.method} {request.url.path.replace('/ID', '/{id}')}")
+        return httpx.Response(200, json=_ANSWER)
+
+    async with httpx.AsyncClient(transport=httpx.MockTransport(answer)) as client:
+        api = AppApi(client, base_url="http://app", api_key="k", clock=ManualClock())
+        method = getattr(api, name)
+        await method(**_arguments(AppApi, method))
+    assert _documented()[f"AppApi.{name}"] == calls[-1]
+
+
 def test_every_line_is_a_method():
     """Every line of the table is a method that exists."""
     known = {f"{kind.__name__}.{name}" for kind, name in _methods()} | {"OAuth.token"}
-    assert set(_documented()) == known
+    assert set(_documented()) == known | {f"AppApi.{name}" for name in _APP_API}
 
 
 def test_every_line_has_its_source():
