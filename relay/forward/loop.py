@@ -32,6 +32,7 @@ from relay.envelope import Entry
 from relay.forward import settling
 from relay.forward.claims import Claims
 from relay.forward.dispatch import Request
+from relay.forward.held import Held
 from relay.forward.inlet import Inlet
 from relay.forward.intake import Intake
 from relay.forward.lane import Lane, entries_of
@@ -43,9 +44,6 @@ from relay.spool.port import Pause, Settlement, Spool
 
 _READ_ENTRIES = 500
 _READ_BYTES = 4 * 1024 * 1024
-# What is held beside the requests in flight: enough to fill the next batches, no more.
-_HELD_BATCHES = 4
-_HELD_BYTES = 64 * 1024 * 1024
 _EXPIRY_EVERY_S = 1.0
 
 log = structlog.get_logger("relay.forward")
@@ -110,15 +108,13 @@ class Forward:
         self._lane = Lane(name, route, transform, inlet, clock)
         self._retired: list[Lane] = []
         self._again: list[Entry] = []
-        self._held = 0
-        self._held_bytes = 0
+        self._held = Held(route.inlet)
         self._kept_pause: Pause | None = None
         self._ends_s = 0.0
         # How many calls bring entries to the line or to their outcome; `_send` waits for them.
         self._bringing = 0
         # Who waits for whom.
         self._wake = asyncio.Event()
-        self._room = asyncio.Event()
         self._ended = asyncio.Event()
         self._taking = asyncio.Lock()
         self._pausing = asyncio.Lock()
@@ -183,6 +179,7 @@ class Forward:
         self._again += old.give_back(self._claims)
         self._retired.append(old)
         self._lane = Lane(self._name, route, transform, inlet, self._clock)
+        self._held.inlet = route.inlet
         self._kept_pause = old.dispatch.pause if old.is_open else self._kept_pause
         if self._state is State.FINISHING:
             self._lane.dispatch.close()
@@ -197,7 +194,7 @@ class Forward:
             in_flight=dispatch.limit.in_flight,
             limit=dispatch.limit.limit,
             suspects=dispatch.line.suspects,
-            held=self._held,
+            held=self._held.entries,
             pause=dispatch.pause if self._lane.is_open else self._kept_pause,
             mode=dispatch.mode.name,
             holding_until_s=self._clock.wall_s() + left_s if left_s else 0.0,
@@ -205,26 +202,20 @@ class Forward:
 
     async def _read(self) -> None:
         """Take entries from the spool while there is room for them."""
+        gather_s = 0.0
         while self._state is State.RUNNING:
             self._is_waiting_to_read = True
-            while not self._has_room:
-                self._room.clear()
-                await self._room.wait()
+            await asyncio.sleep(gather_s)
+            await self._held.room()
             entries = await self._spool.read(
                 self._name, max_entries=_READ_ENTRIES, max_bytes=_READ_BYTES
             )
             self._is_waiting_to_read = False
             if not entries:
                 return
-            self._held += len(entries)
-            self._held_bytes += sum([entry.envelope.size_bytes for entry in entries])
+            self._held.took(entries)
             await self._take(entries)
-
-    @property
-    def _has_room(self) -> bool:
-        inlet = self._lane.settings
-        batches = _HELD_BATCHES + inlet.max_in_flight
-        return self._held < batches * inlet.batch_max_records and self._held_bytes < _HELD_BYTES
+            gather_s = self._lane.gather_s if len(entries) < _READ_ENTRIES else 0.0
 
     async def _take(self, entries: Sequence[Entry]) -> None:
         """Bring *entries* to the line, after those that start over."""
@@ -289,7 +280,7 @@ class Forward:
             self._sending.add(task)
             task.add_done_callback(partial(self._landed, lane, request))
         wait_s = lane.dispatch.wakes_in_s()
-        if lane.settings.max_age and self._held:
+        if lane.settings.max_age and self._held.entries:
             return _EXPIRY_EVERY_S if wait_s is None else min(wait_s, _EXPIRY_EVERY_S)
         return wait_s
 
@@ -348,10 +339,7 @@ class Forward:
 
     async def _settle(self, ended: Sequence[Settlement]) -> None:
         await self._settler.settle(ended)
-        self._held -= len(ended)
-        self._held_bytes -= sum([each.entry.envelope.size_bytes for each in ended])
-        if self._has_room:
-            self._room.set()
+        self._held.settled([each.entry for each in ended])
 
     async def _keep(self, lane: Lane) -> None:
         """Write down a pause that began or ended, and a mode that was found."""
@@ -373,7 +361,7 @@ class Forward:
     async def _expire(self) -> None:
         """Give up what has waited for too long, if there is such a limit."""
         max_age_s = self._lane.settings.max_age
-        if max_age_s and self._held:
+        if max_age_s and self._held.entries:
             before_s = self._clock.wall_s() - max_age_s
             if records := self._lane.dispatch.line.expire(received_before_s=before_s):
                 await self._settle_all([settling.expired(record) for record in records])
@@ -386,7 +374,7 @@ class Forward:
             self._retired.remove(lane)
 
     def __repr__(self) -> str:
-        return f"<Forward {self._name} {self._state} {self._held} held {self._lane!r}>"
+        return f"<Forward {self._name} {self._state} {self._held.entries} held {self._lane!r}>"
 
 
 def _position(entry: Entry) -> int:

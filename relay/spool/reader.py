@@ -24,7 +24,7 @@ from relay.spool.replays import Waiting
 from relay.spool.scan import Chunk, Gap, scan
 from relay.spool.segment import Segment
 
-_INLINE_BYTES = 64 * 1024
+_INLINE_BYTES = 256 * 1024  # some 2 ms of the loop
 _NO_END = 1 << 63
 
 Held = tuple[bytes, Frame]
@@ -149,6 +149,8 @@ class Reader:
         # Owned by the loop. `_seq` is the turn of the last replay taken.
         self._ready: deque[Entry] = deque()
         self._replayed: deque[Entry] = deque()
+        self._ready_bytes = 0
+        self._is_sparse = False  # the chunk read last had nothing for this route
         self._seq = 0
         self._may_have_replays = True
         self._filling: asyncio.Future[None] | None = None
@@ -167,38 +169,43 @@ class Reader:
         """Wait for entries; empty once the spool is closing."""
         while not self._source.is_closing():
             self._wake.clear()
-            if self._may_have_replays or self._ready or self._replayed or self._has_more():
+            while self._is_short(max_entries, max_bytes):
                 await self._fill()
-                if entries := self._pop(max_entries, max_bytes):
-                    return entries
-            else:
-                await self._wake.wait()
+            if entries := self._pop(max_entries, max_bytes):
+                return entries
+            await self._wake.wait()
         return []
+
+    def _is_short(self, max_entries: int, max_bytes: int) -> bool:
+        """Whether less is ready than is asked for, and there may be more."""
+        if self._may_have_replays and len(self._replayed) < max_entries:
+            return True
+        ready = len(self._ready) + len(self._replayed)
+        if ready and (ready >= max_entries or self._ready_bytes >= max_bytes or self._is_sparse):
+            return False
+        return self._has_more() and not self._source.is_closing()
 
     def _has_more(self) -> bool:
         return bool(self._segments) and self._place.position <= self._source.position_end()
 
     def _pop(self, max_entries: int, max_bytes: int) -> list[Entry]:
-        size_bytes = 0
         taken: list[Entry] = []
+        left_bytes = max_bytes
         for ready in (self._replayed, self._ready):
             while ready and len(taken) < max_entries:
-                envelope = ready[0].envelope
-                size_bytes += envelope.spill_bytes or len(envelope.body)
-                if taken and size_bytes > max_bytes:
-                    return taken
+                left_bytes -= ready[0].envelope.size_bytes
+                if taken and left_bytes < 0:
+                    break
                 taken.append(ready.popleft())
+        self._ready_bytes -= sum([entry.envelope.size_bytes for entry in taken])
         return taken
 
     async def _fill(self) -> None:
-        """Have something ready, if there is; a cancelled caller loses nothing of it."""
+        """Have more ready, if there is; a cancelled caller loses nothing of it."""
         if self._filling is None:
-            if not self._may_have_replays:
-                if self._ready or self._replayed:
-                    return
-                if self._is_fresh():
-                    self._take_in(self._read())
-                    return
+            if not self._may_have_replays and self._is_fresh():
+                self._take_in(self._read())
+                return
             self._filling = asyncio.ensure_future(self._fill_elsewhere())
             self._filling.add_done_callback(self._filled)
         await asyncio.shield(self._filling)
@@ -217,7 +224,7 @@ class Reader:
             except BaseException:
                 self._may_have_replays = True
                 raise
-        if not self._replayed and not self._ready and self._has_more():
+        if not self._replayed and self._has_more():
             loop = asyncio.get_running_loop()
             self._take_in(await loop.run_in_executor(self._source.executor, self._read))
 
@@ -232,6 +239,7 @@ class Reader:
                 self._source.on_unreadable(waiting.position)
             else:
                 self._replayed.append(Entry(waiting.position, body, waiting.attempt))
+                self._ready_bytes += body.size_bytes
         self._seq = page[-1].seq
         self._may_have_replays = True
 
@@ -252,7 +260,9 @@ class Reader:
 
     def _take_in(self, result: tuple[list[Entry], list[Gap]]) -> None:
         entries, gaps = result
+        self._is_sparse = not entries
         self._ready.extend(entries)
+        self._ready_bytes += sum([entry.envelope.size_bytes for entry in entries])
         if gaps:
             self._source.on_gaps(gaps)
 

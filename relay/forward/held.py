@@ -1,0 +1,51 @@
+"""What a route has read and not settled, and whether there is room for more."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable
+
+from relay.config import InletConfig
+from relay.envelope import Entry
+
+# What is held beside the requests in flight: enough to fill the next batches, no more.
+_BATCHES = 4
+_BYTES = 64 * 1024 * 1024
+
+
+class Held:
+    """Counts entries and the bytes of their bodies; *inlet* says how many are enough."""
+
+    def __init__(self, inlet: InletConfig) -> None:
+        # Changed by the methods, and *inlet* by a reload.
+        self.inlet = inlet
+        self.entries = 0
+        self._bytes = 0
+        self._gone = asyncio.Event()
+
+    @property
+    def has_room(self) -> bool:
+        """Whether more may be read."""
+        batches = _BATCHES + self.inlet.max_in_flight
+        return self.entries < batches * self.inlet.batch_max_records and self._bytes < _BYTES
+
+    async def room(self) -> None:
+        """Wait until there is room."""
+        while not self.has_room:
+            self._gone.clear()
+            await self._gone.wait()
+
+    def took(self, entries: list[Entry]) -> None:
+        """*entries* were read."""
+        self.entries += len(entries)
+        self._bytes += _size_bytes(entries)
+
+    def settled(self, entries: list[Entry]) -> None:
+        """*entries* have their outcome."""
+        self.entries -= len(entries)
+        self._bytes -= _size_bytes(entries)
+        self._gone.set()
+
+
+def _size_bytes(entries: Iterable[Entry]) -> int:
+    return sum([entry.envelope.size_bytes for entry in entries])
