@@ -12,7 +12,9 @@ import typer
 import uvloop
 
 from relay.config import read_secret
+from relay.config.table import parse_duration_s
 from relay.emulator import EmulatorSettings, create_app
+from relay.emulator.sender import SenderSettings
 from relay.emulator.server import serving
 from relay.server import bind
 
@@ -40,18 +42,41 @@ def emulate(
     speed: Annotated[
         float, typer.Option("--speed", min=0.001, help="Divides the delays of the control plane.")
     ] = 1.0,
+    schema_delay: Annotated[
+        str, typer.Option("--schema-delay", help="How late a changed schema is used, e.g. 15m.")
+    ] = "0s",
+    app_api_key: Annotated[
+        str,
+        typer.Option("--app-api-key", help="The only key of Customer.io's App API; as above."),
+    ] = "",
+    sender_speed: Annotated[
+        float, typer.Option("--sender-speed", min=1.0, help="Divides Customer.io's retry hours.")
+    ] = SenderSettings().speed,
 ) -> None:
     """Serve a local Adobe with every path as Adobe spells it; until SIGTERM or Ctrl-C."""
-    if client_secret.startswith(("env:", "file:")):
-        client_secret = read_secret(client_secret, os.environ)
     settings = EmulatorSettings(
         strict=strict,
         client_id=client_id,
-        client_secret=client_secret,
+        client_secret=_secret(client_secret),
         state_file=state,
         speed=speed,
+        schema_delay_s=_duration_s(schema_delay),
+        app_api_key=_secret(app_api_key),
+        sender=SenderSettings(speed=sender_speed),
     )
     uvloop.run(_until_told(settings, listen))
+
+
+def _secret(text: str) -> str:
+    """Read a secret that is named; one that is given stays, for nothing here is one in earnest."""
+    return read_secret(text, os.environ) if text.startswith(("env:", "file:")) else text
+
+
+def _duration_s(text: str) -> float:
+    try:
+        return float(str(parse_duration_s(text)))
+    except ValueError as error:
+        raise typer.BadParameter(str(error)) from None
 
 
 async def _until_told(settings: EmulatorSettings, listen: str) -> None:

@@ -259,6 +259,8 @@ def _switch(
         )
         if settings is not None:
             write_inlet(settings, session.desired.route, inlet)
+            if not json:
+                typer.echo(f"written to {settings}; a running relay reads it on SIGHUP")
         if json:
             print_json(asdict(after) | {"not_before": rfc_3339(after.not_before_s)})
             return
@@ -318,7 +320,7 @@ def _show_applied(
     typer.echo(f"flow {applied.ids.flow} is {applied.state}")
     typer.echo(f"inlet {applied.inlet_url}")
     if settings is not None:
-        typer.echo(f"written to {settings}")
+        typer.echo(f"written to {settings}; a running relay reads it on SIGHUP")
     else:
         typer.echo("\n" + inlet.section(route), nl=False)
 

@@ -9,7 +9,9 @@ import sys
 
 import httpx
 import pytest
+from typer.testing import CliRunner
 
+from relay.cli.app import build
 from relay.emulator import create_app
 from relay.emulator.server import serving
 
@@ -223,3 +225,21 @@ async def test_command_refuses_other_clients(tmp_path):
         bad = await client.post("/ims/token/v3", data=form | {"client_secret": "other"})
     assert [good.status_code, bad.status_code] == [200, 400]
     assert bad.json()["error"] == "invalid_client"
+
+
+async def test_command_takes_one_app_api_key(monkeypatch):
+    """With a key, which the environment may hold, Customer.io's App API refuses others."""
+    monkeypatch.setenv("THE_KEY", "k3y")
+    async with command("--app-api-key", "env:THE_KEY") as (_, client):
+        answers = [
+            await client.get("/v1/workspaces", headers={"authorization": f"Bearer {key}"})
+            for key in ("k3y", "other")
+        ]
+    assert [answer.status_code for answer in answers] == [200, 401]
+
+
+def test_command_refuses_a_delay_that_nobody_can_read():
+    """A delay needs its unit; what is expected is said."""
+    done = CliRunner().invoke(build(["emulate"]), ["emulate", "--schema-delay", "soon"])
+    assert done.exit_code == 2
+    assert "expected a duration" in done.output
