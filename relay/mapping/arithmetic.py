@@ -15,8 +15,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from decimal import Decimal, DecimalException
-from typing import Any
+from decimal import MAX_EMAX, MIN_EMIN, ROUND_DOWN, Context, Decimal, DecimalException
+from typing import Any, Final
 
 from relay.mapping.coercion import (
     decimal_exponent,
@@ -29,6 +29,7 @@ from relay.mapping.coercion import (
     to_whole,
 )
 from relay.mapping.failures import NotANumber, OperandError
+from relay.mapping.limits import MAX_DIGITS
 from relay.mapping.numbers import (
     DECIMAL128,
     INT_MAX,
@@ -44,6 +45,12 @@ from relay.mapping.numbers import (
     wrap64,
 )
 from relay.mapping.values import java_type, whole_type
+
+_CUT: Final = Context(
+    prec=DECIMAL128.prec, rounding=ROUND_DOWN, Emin=DECIMAL128.Emin, Emax=DECIMAL128.Emax
+)
+# Digits for a product of a literal's and a quotient's.
+_EXACT: Final = Context(prec=3 * MAX_DIGITS, Emin=MIN_EMIN, Emax=MAX_EMAX)
 
 
 def add(left: Any, right: Any) -> Any:
@@ -137,6 +144,8 @@ def _width(operand: Any) -> str:
 
 def _narrowed_decimal(left: Any, right: Any, result: Decimal) -> Any:
     if is_numberable(left) or is_numberable(right):
+        if result.is_zero():
+            return 0
         exponent = decimal_exponent(result)
         if result.adjusted() < len(str(LONG_MAX)) and (exponent >= 0 or result == int(result)):
             whole = int(result)
@@ -187,18 +196,30 @@ def _whole_modulo(left: int, right: int) -> int:
 
 def _decimal_remainder(left: Decimal, right: Decimal) -> Decimal:
     """Give the remainder with the scale that Java's BigDecimal.remainder leaves it."""
-    quotient = int(DECIMAL128.divide_int(left, right))
-    if quotient == 0:
+    if left.copy_abs() < right.copy_abs():
         return left
-    rest = DECIMAL128.remainder(left, right)
-    exponent, divisor = decimal_exponent(left), decimal_exponent(right)
-    shift = 0
-    while exponent - divisor > shift and quotient % 10 == 0:
-        quotient //= 10
-        shift += 1
-    if exponent > divisor:
-        exponent = min(exponent, divisor + shift)
-    return DECIMAL128.quantize(rest, Decimal((0, (1,), exponent)))
+    # How often *right* goes into *left*, cut off, as BigDecimal.divideToIntegralValue scales it.
+    times = _CUT.divide(left, right)
+    if decimal_exponent(times) < 0:
+        times = times.to_integral_value(ROUND_DOWN)
+    times = _scaled(times, decimal_exponent(left) - decimal_exponent(right))
+    rest = _EXACT.subtract(left, _EXACT.multiply(times, right))
+    if rest.copy_abs() >= right.copy_abs():
+        raise OperandError("the quotient has more than 34 digits")
+    return rest
+
+
+def _scaled(whole: Decimal, preferred: int) -> Decimal:
+    """Bring the exponent of *whole* as near to *preferred* as its digits allow."""
+    _, digits, _ = whole.as_tuple()
+    exponent = decimal_exponent(whole)
+    if preferred < exponent:
+        room = max(DECIMAL128.prec - len(digits), 0)
+        exponent -= min(exponent - preferred, room)
+    else:
+        zeros = len(digits) - len("".join(map(str, digits)).rstrip("0"))
+        exponent += min(preferred - exponent, zeros)
+    return DECIMAL128.quantize(whole, Decimal((0, (1,), exponent)))
 
 
 def negate(value: Any) -> Any:

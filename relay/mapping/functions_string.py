@@ -64,9 +64,7 @@ def explode(value: Any, pattern: Any = ",") -> list[str] | None:
     """Split on matches."""
     if value is None:
         return None
-    return java_regex(text(pattern, "a regular expression")).split(
-        text(value), keeps_trailing=True
-    )
+    return java_regex(text(pattern, "a regular expression")).split(text(value), limit=-1)
 
 
 @function(

@@ -97,32 +97,35 @@ class JavaRegex:
             raise _too_slow() from None
         return None if found is None else [found[0], *found.groups()]
 
-    def split(self, text: str, *, keeps_trailing: bool = False) -> list[str]:
+    def split(self, text: str, *, limit: int = 0) -> list[str]:
         """
         Give what stands between the matches, as ``String.split``.
 
-        Empty pieces at the end are left out unless *keeps_trailing*; text without a match is
-        given whole.
+        At most *limit* pieces, when it is above 0; at 0, empty pieces at the end are left out;
+        below 0, they stay. Text without a match is given whole.
         """
-        pieces = self._pieces(text)
+        pieces = self._pieces(text, limit)
         if len(pieces) == 1:
             return pieces
-        while not keeps_trailing and pieces and not pieces[-1]:
+        while limit == 0 and pieces and not pieces[-1]:
             pieces.pop()
         return pieces
 
-    def _pieces(self, text: str) -> list[str]:
+    def _pieces(self, text: str, limit: int) -> list[str]:
         if self._literal is not None:
             if text.count(self._literal) >= MAX_ITEMS:
                 raise _too_many()
-            return text.split(self._literal)
+            return text.split(self._literal, limit - 1 if limit > 0 else -1)
         pieces: list[str] = []
         start = 0
-        for found in self._all(text):
-            if found.end() == 0:
-                continue
-            pieces.append(text[start : found.start()])
-            start = found.end()
+        if limit != 1:
+            for found in self._all(text):
+                if found.end() == 0:
+                    continue
+                pieces.append(text[start : found.start()])
+                start = found.end()
+                if len(pieces) == limit - 1:
+                    break
         return [*pieces, text[start:]]
 
     def replace(self, text: str, replacement: str, *, count: int | None = None) -> str:
@@ -132,14 +135,15 @@ class JavaRegex:
         *replacement* may refer to groups: ``$1``, ``${name}``; a backslash takes the meaning off.
 
         Raises:
-            FunctionFailed: it refers to a group that is not there.
+            FunctionFailed: there is a match, and it refers to a group that is not there.
         """
-        parts = self._parts(replacement)
+        parts: list[str | tuple[int]] | None = None
         made: list[str] = []
         start = length = 0
         for number, found in enumerate(self._all(text)):
             if number == count:
                 break
+            parts = self._parts(replacement) if parts is None else parts
             inserted = "".join(
                 part if isinstance(part, str) else found[part[0]] or "" for part in parts
             )

@@ -3,7 +3,8 @@ The methods of Java values that expressions may call: an allow-list (pure).
 
 The engine would let an expression call anything public of the value's Java class. Here only what
 reads is known, and what a mapping can have a use for; anything else is an error that names what
-there is. A whole number fits an ``int`` whatever its type, as the engine narrows arguments.
+there is. A whole number fits an ``int`` whatever its type, as the engine narrows arguments, and a
+BigDecimal does when it is cut off.
 
 Source:
     Java SE 17 API: String, List, Set, Map, Number, Boolean, ZonedDateTime. Documented by Adobe are
@@ -13,6 +14,8 @@ Source:
 
 from __future__ import annotations
 
+import math
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from decimal import Decimal
@@ -26,6 +29,7 @@ from relay.mapping.failures import MethodFailed, UnknownMethod
 from relay.mapping.matching import contains, contains_all
 from relay.mapping.numbers import INT_MAX, INT_MIN, long
 from relay.mapping.values import (
+    JavaArray,
     JavaSet,
     Key,
     Range,
@@ -35,6 +39,9 @@ from relay.mapping.values import (
     map_key,
     to_string,
 )
+
+_LEAST_DOUBLE: Final = Decimal("4.9E-324")
+_LARGEST_DOUBLE: Final = Decimal(sys.float_info.max)
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +70,10 @@ def call_method(receiver: Any, name: str, arguments: list[Any]) -> Any:
         raise _unknown(receiver, name, known)
     for method in overloads:
         if len(method.parameters) == len(arguments) and _fit(method, arguments, receiver):
-            return method.call(receiver, *arguments)
+            given = arguments
+            if "int" in method.parameters:
+                given = [_narrowed(argument) for argument in arguments]
+            return method.call(receiver, *given)
     takes = " or ".join(f"({', '.join(method.parameters)})" for method in overloads)
     found = ", ".join(map(java_type, arguments))
     raise UnknownMethod(f"{java_type(receiver)}.{name} takes {takes}, found ({found})")
@@ -78,6 +88,8 @@ def methods_of(receiver: Any) -> dict[str, tuple[Method, ...]]:
             return _MAP
         case JavaSet():
             return _SET
+        case JavaArray():
+            return _ARRAY
         case list():
             return _LIST
         case Range():
@@ -101,15 +113,24 @@ def _fit(method: Method, arguments: list[Any], receiver: Any) -> bool:
 def _fits(kind: str, argument: Any, receiver: Any) -> bool:
     match kind:
         case "int":
-            is_whole = isinstance(argument, int) and not isinstance(argument, bool)
-            return is_whole and INT_MIN <= argument <= INT_MAX
+            number = _narrowed(argument)
+            is_whole = isinstance(number, int) and not isinstance(number, bool)
+            return is_whole and INT_MIN <= number <= INT_MAX
         case "text":
             return argument is None or isinstance(argument, str)
         case "list":
-            return argument is None or isinstance(argument, (list, Range))
+            is_array = isinstance(argument, JavaArray)
+            return argument is None or (isinstance(argument, (list, Range)) and not is_array)
         case "same":
             return argument is None or java_type(argument) == java_type(receiver)
     return True
+
+
+def _narrowed(value: Any) -> Any:
+    """Give a BigDecimal as the whole number that the engine makes of it, if it is above 0."""
+    if isinstance(value, Decimal) and _LEAST_DOUBLE <= value <= _LARGEST_DOUBLE:
+        return to_long(value)
+    return value
 
 
 def _unknown(receiver: Any, name: str, known: dict[str, tuple[Method, ...]]) -> UnknownMethod:
@@ -149,7 +170,7 @@ def _part(items: list[Any], start: int, end: int) -> list[Any]:
 
 def _has(items: list[Any] | Range, value: Any) -> bool:
     if isinstance(items, Range):
-        return value is not None and contains(items, value)
+        return isinstance(value, (int, float, Decimal)) and contains(items, value)
     return any(equal(item, value) for item in items)
 
 
@@ -189,6 +210,18 @@ def _compared(left: Any, right: Any) -> int:
     return order(left, _given(right))
 
 
+def _compared_doubles(left: float, right: float | None) -> int:
+    """Compare as ``Double.compare``: NaN above all, -0.0 below 0.0."""
+    a, b = _double_rank(left), _double_rank(_given(right))
+    return (a > b) - (a < b)
+
+
+def _double_rank(value: float) -> tuple[bool, float, float]:
+    if _is_nan(value):
+        return True, 0.0, 0.0
+    return False, value, math.copysign(1.0, value)
+
+
 def _before(left: Any, right: Any) -> bool:
     return order(left, _given(right)) < 0
 
@@ -211,6 +244,11 @@ def _is_infinite(value: float) -> bool:
 
 def _long(value: Any) -> int:
     return long(to_long(value))
+
+
+def _matches(value: Any, pattern: str | None) -> bool:
+    """Do what the engine does where a class has no such method: ask its operator ``=~``."""
+    return contains(pattern, value)
 
 
 def _never(_numbers: Range) -> bool:
@@ -236,8 +274,11 @@ _LIST: Final = {
     "lastIndexOf": _one(_last_index_of, "any"),
     "subList": _one(_part, "int", "int"),
 }
+# The engine finds the others of a list, too, and cannot call them.
+_ARRAY: Final = {name: _LIST[name] for name in (*_OBJECT, "contains", "get", "indexOf")}
 _MAP: Final = {
     **_OBJECT,
+    "contains": _one(contains, "any"),
     "containsKey": _one(_has_key, "any"),
     "containsValue": _one(_has_value, "any"),
     "get": _one(_get, "any"),
@@ -249,6 +290,7 @@ _MAP: Final = {
 _BOOLEAN: Final = {
     **_OBJECT,
     "booleanValue": _one(_same),
+    "matches": _one(_matches, "text"),
     "compareTo": _one(_compared, "same"),
 }
 _NUMBER: Final = {
@@ -257,8 +299,14 @@ _NUMBER: Final = {
     "doubleValue": _one(to_double),
     "intValue": _one(to_int),
     "longValue": _one(_long),
+    "matches": _one(_matches, "text"),
 }
-_DOUBLE: Final = {**_NUMBER, "isInfinite": _one(_is_infinite), "isNaN": _one(_is_nan)}
+_DOUBLE: Final = {
+    **_NUMBER,
+    "compareTo": _one(_compared_doubles, "same"),
+    "isInfinite": _one(_is_infinite),
+    "isNaN": _one(_is_nan),
+}
 _DATE: Final = {
     **_OBJECT,
     "compareTo": _one(_compared, "same"),

@@ -1,7 +1,9 @@
 """
 The methods of text that expressions may call (pure).
 
-Positions count 16-bit units, as Java's do (`relay.mapping.java_text`).
+Positions count 16-bit units, as Java's do (`relay.mapping.java_text`). Where Java has no method
+for such an argument, the engine goes on to its own operators: ``contains`` of a number is ``=~``,
+``startsWith`` and ``endsWith`` are ``=^`` and ``=$``.
 
 Source:
     Java SE 17 API, java.lang.String; compared with it in tests/language/jexl.
@@ -9,10 +11,11 @@ Source:
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from typing import Any, Final
 
-from relay.mapping import java_text
+from relay.mapping import java_text, matching
 from relay.mapping.comparison import compare_texts
 from relay.mapping.failures import MethodFailed
 from relay.mapping.function import FunctionFailed
@@ -61,13 +64,27 @@ def _last_index_of(text: str, part: str | None, start: int | None = None) -> int
     return -1 if found < 0 else len(wide) - found - len(sought)
 
 
+def _index_of_letter(text: str, letter: int, start: int = 0) -> int:
+    return _index_of(text, _letter(letter), start) if letter >= 0 else -1
+
+
+def _last_index_of_letter(text: str, letter: int, start: int | None = None) -> int:
+    return _last_index_of(text, _letter(letter), start) if letter >= 0 else -1
+
+
+def _letter(number: int) -> str:
+    """Give the letter of that number; one that no text has where there is none."""
+    return chr(number) if number <= sys.maxunicode else "\ud800\ud800"
+
+
 def _contains(text: str, part: str | None) -> bool:
     return _given(part) in text
 
 
 def _starts_with(text: str, part: str | None, start: int = 0) -> bool:
-    sought = java_text.units(_given(part))
-    return start >= 0 and java_text.units(text).startswith(sought, start)
+    if start < 0:
+        return False
+    return java_text.units(text).startswith(java_text.units(_given(part)), start)
 
 
 def _ends_with(text: str, part: str | None) -> bool:
@@ -81,13 +98,9 @@ def _equals_ignoring_case(left: str, right: str | None) -> bool:
         return left.lower() == right.lower()
     for at in range(0, len(left), _BLOCK):
         a, b = left[at : at + _BLOCK], right[at : at + _BLOCK]
-        if a != b and not all(map(_same_letter, a, b)):
+        if a != b and _folded(a) != _folded(b):
             return False
     return True
-
-
-def _same_letter(a: str, b: str) -> bool:
-    return a == b or a.upper() == b.upper() or a.lower() == b.lower()
 
 
 def _compare(left: str, right: str | None) -> int:
@@ -95,13 +108,26 @@ def _compare(left: str, right: str | None) -> int:
 
 
 def _compare_ignoring_case(left: str, right: str | None) -> int:
-    return compare_texts(_folded(left), _folded(_given(right)))
+    a, b = _folded(left), _folded(_given(right))
+    if _is_narrow(left) or _is_narrow(right or ""):
+        return compare_texts(a, b)
+    # Two texts that Java keeps in 16 bits a letter are compared by whole letters.
+    for x, y in zip(a, b, strict=False):
+        if x != y:
+            return ord(x) - ord(y)
+    return java_text.length(a) - java_text.length(b)
+
+
+def _is_narrow(text: str) -> bool:
+    return text.isascii() or max(text) <= "\xff"
 
 
 def _folded(text: str) -> str:
-    return "".join(
-        letter.upper().lower() if len(letter.upper()) == 1 else letter for letter in text
-    )
+    """Give each letter in upper, then in lower case, where that is one letter."""
+    if text.isascii():
+        return text.lower()
+    raised = (letter.upper() if len(letter.upper()) == 1 else letter for letter in text)
+    return "".join(letter.lower()[0] for letter in raised)
 
 
 def _concat(text: str, other: str | None) -> str:
@@ -139,8 +165,11 @@ def _matches(text: str, pattern: str | None) -> bool:
 
 
 def _replaced(text: str, pattern: str | None, put: str | None, count: int | None) -> str:
+    found = _regex(pattern)
     try:
-        return _regex(pattern).replace(text, _given(put), count=count)
+        if put is None and found.find(text) is None:
+            return text
+        return found.replace(text, _given(put), count=count)
     except FunctionFailed as failed:
         raise MethodFailed(str(failed)) from None
 
@@ -153,8 +182,8 @@ def _replace_first(text: str, pattern: str | None, put: str | None) -> str:
     return _replaced(text, pattern, put, 1)
 
 
-def _split(text: str, pattern: str | None) -> JavaArray:
-    return JavaArray(_regex(pattern).split(text))
+def _split(text: str, pattern: str | None, limit: int = 0) -> JavaArray:
+    return JavaArray(_regex(pattern).split(text, limit=limit))
 
 
 def _trim(text: str) -> str:
@@ -185,21 +214,35 @@ METHODS: Final[dict[str, tuple[tuple[tuple[str, ...], Callable[..., Any]], ...]]
     "compareTo": ((("text",), _compare),),
     "compareToIgnoreCase": ((("text",), _compare_ignoring_case),),
     "concat": ((("text",), _concat),),
-    "contains": ((("text",), _contains),),
-    "endsWith": ((("text",), _ends_with),),
+    "contains": ((("text",), _contains), (("any",), matching.contains)),
+    "endsWith": ((("text",), _ends_with), (("any",), matching.ends_with)),
     "equalsIgnoreCase": ((("text",), _equals_ignoring_case),),
-    "indexOf": ((("text",), _index_of), (("text", "int"), _index_of)),
+    "indexOf": (
+        (("text",), _index_of),
+        (("text", "int"), _index_of),
+        (("int",), _index_of_letter),
+        (("int", "int"), _index_of_letter),
+    ),
     "isBlank": (((), _is_blank),),
     "isEmpty": (((), _is_empty),),
-    "lastIndexOf": ((("text",), _last_index_of), (("text", "int"), _last_index_of)),
+    "lastIndexOf": (
+        (("text",), _last_index_of),
+        (("text", "int"), _last_index_of),
+        (("int",), _last_index_of_letter),
+        (("int", "int"), _last_index_of_letter),
+    ),
     "length": (((), java_text.length),),
     "matches": ((("text",), _matches),),
     "repeat": ((("int",), _repeat),),
     "replace": ((("text", "text"), _replace),),
     "replaceAll": ((("text", "text"), _replace_all),),
     "replaceFirst": ((("text", "text"), _replace_first),),
-    "split": ((("text",), _split),),
-    "startsWith": ((("text",), _starts_with), (("text", "int"), _starts_with)),
+    "split": ((("text",), _split), (("text", "int"), _split)),
+    "startsWith": (
+        (("text",), _starts_with),
+        (("text", "int"), _starts_with),
+        (("any",), matching.starts_with),
+    ),
     "strip": (((), _strip),),
     "stripLeading": (((), _strip_leading),),
     "stripTrailing": (((), _strip_trailing),),

@@ -16,7 +16,15 @@ from __future__ import annotations
 import math
 import re
 import struct
-from decimal import ROUND_HALF_EVEN, Context, Decimal
+from decimal import (
+    ROUND_HALF_EVEN,
+    Context,
+    Decimal,
+    DivisionByZero,
+    InvalidOperation,
+    Overflow,
+    Underflow,
+)
 from typing import Final
 
 from relay.mapping.failures import NotANumber
@@ -27,11 +35,20 @@ INT_MAX: Final = 2**31 - 1
 LONG_MIN: Final = -(2**63)
 LONG_MAX: Final = 2**63 - 1
 
-DECIMAL128: Final = Context(prec=34, rounding=ROUND_HALF_EVEN, Emin=-999_999_999, Emax=999_999_999)
+_PRECISION: Final = 34
+DECIMAL128: Final = Context(
+    prec=_PRECISION,
+    rounding=ROUND_HALF_EVEN,
+    # The exponent of the last digit has 32 bits in Java; here it is that of the first.
+    Emin=-INT_MAX + _PRECISION - 1,
+    Emax=INT_MAX + _PRECISION - 1,
+    traps=[DivisionByZero, InvalidOperation, Overflow, Underflow],
+)
 """The engine's arithmetic on BigDecimal: ``MathContext.DECIMAL128`` with Java's wide exponents."""
 
 _WHOLE = re.compile(r"[+-]?\d+")
-_DECIMAL = re.compile(r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?")
+_DECIMAL = re.compile(r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?0*(\d+))?")
+_EXPONENT_DIGITS = len(str(INT_MAX))
 _DOUBLE = re.compile(
     r"[+-]?(?:NaN|Infinity|(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?[fFdD]?)", re.ASCII
 )
@@ -147,10 +164,26 @@ def parse_decimal(text: str) -> Decimal:
     Raises:
         NotANumber: *text* is not a decimal number.
     """
-    if not _DECIMAL.fullmatch(text) or max(text) > _LAST_CHAR:
+    return decimal128(exact_decimal(text))
+
+
+def exact_decimal(text: str) -> Decimal:
+    """
+    Read *text* as ``new BigDecimal(text)`` does, all its digits and an exponent of 32 bits.
+
+    Raises:
+        NotANumber: *text* is not a decimal number.
+    """
+    found = _DECIMAL.fullmatch(text)
+    if found is None or max(text) > _LAST_CHAR:
         raise NotANumber("the text is not a decimal number")
-    number = decimal128(Decimal(text))
-    if not number.is_finite() or abs(number.adjusted()) > INT_MAX:
+    exponent = found[1] or "0"
+    if len(exponent) > _EXPONENT_DIGITS or int(exponent) > INT_MAX:
+        raise NotANumber("the exponent is out of range")
+    number = Decimal(text)
+    last = number.as_tuple().exponent
+    assert isinstance(last, int)
+    if last < -INT_MAX:
         raise NotANumber("the exponent is out of range")
     return number
 

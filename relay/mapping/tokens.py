@@ -28,6 +28,7 @@ from decimal import Decimal
 from typing import Any, Final
 
 from relay.errors import ExpressionSyntaxError
+from relay.mapping.failures import NotANumber
 from relay.mapping.java_text import joined
 from relay.mapping.limits import MAX_DIGITS, LimitPassed
 from relay.mapping.numbers import (
@@ -35,6 +36,7 @@ from relay.mapping.numbers import (
     BigInteger,
     Long,
     big_integer,
+    exact_decimal,
     float32,
 )
 from relay.mapping.paths import Path, parse_path
@@ -233,7 +235,10 @@ def _floating(source: str, at: int, text: str) -> float | Decimal:
         )
     suffix = text[-1].lower()
     if suffix == "b":
-        return Decimal(text[:-1])
+        try:
+            return exact_decimal(text[:-1])
+        except NotANumber as problem:
+            raise ExpressionSyntaxError(str(problem), source=source, position=at) from None
     number = float(text[:-1] if suffix in "df" else text)
     return float32(number) if suffix == "f" else number
 

@@ -72,7 +72,7 @@ def test_replacements_that_refer_to_nothing_are_refused(replacement):
 def test_empty_pieces_at_the_end_are_kept_on_request():
     """Split drops empty pieces at the end, unless they are asked for."""
     assert java_regex(",").split("a,,b,,") == ["a", "", "b"]
-    assert java_regex(",").split("a,,b,,", keeps_trailing=True) == ["a", "", "b", "", ""]
+    assert java_regex(",").split("a,,b,,", limit=-1) == ["a", "", "b", "", ""]
 
 
 @pytest.mark.parametrize("pattern", [r"(a{0,100}){0,100}", "(a|aa)+[bc]"])

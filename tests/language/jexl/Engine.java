@@ -125,13 +125,24 @@ public final class Engine {
             writeAll(text, "Set", (Collection<?>) value);
         } else if (value instanceof List) {
             writeAll(text, "List", (Collection<?>) value);
-        } else if (value instanceof Collection && ((Collection<?>) value).size() <= 1000) {
+        } else if (value instanceof Collection && isShort((Collection<?>) value)) {
             writeAll(text, "List", (Collection<?>) value);
         } else {
             text.append("[\"").append(value.getClass().getSimpleName()).append("\",");
             quote(text, String.valueOf(value));
             text.append(']');
         }
+    }
+
+    /** Whether items can be written out: a range counts its own modulo 2 to the 32. */
+    private static boolean isShort(Collection<?> items) {
+        int count = 0;
+        for (Object ignored : items) {
+            if (++count > 1000) {
+                return false;
+            }
+        }
+        return true;
     }
 
     private static void writeAll(StringBuilder text, String kind, Collection<?> items) {
