@@ -47,6 +47,8 @@ async def destroy(
             await _delete(adobe, name, id_)
         except AdobeError as error:
             if error.status not in _GONE:
+                if current.flow is not None and "flow" not in deleted:
+                    error.hint = error.hint or "a flow uses it: delete the flow first, --only flow"
                 raise
             progress(f"{TITLES[name]} {id_} was gone already, or cannot be deleted")
             continue

@@ -345,6 +345,20 @@ async def test_only_what_is_named(world: World):
     assert world.made() == {**ONE_OF_EACH, "flows": 0}
 
 
+@pytest.mark.parametrize("resource", ["dataset", "target"])
+async def test_what_the_flow_uses_stays(world: World, resource: str):
+    """What the flow uses is refused alone, and the error says what to delete first."""
+    await world.apply()
+    async with world.session() as (session, _):
+        current = await session.look()
+        with pytest.raises(AdobeError) as caught:
+            await destroy(
+                session.adobe, session.desired, current, only=(resource,), progress=print
+            )
+    assert "delete the flow first" in caught.value.hint
+    assert world.made() == ONE_OF_EACH
+
+
 async def test_a_mapping_set_that_others_use(world: World):
     """A mapping set that another flow uses is neither taken over nor deleted."""
     world.desired = desired("marketing", rows=_ROWS)
