@@ -48,8 +48,8 @@ SWALLOWED: Final = frozenset({"operand", "method", "function"})
 
 _SMALL = 4096
 _SHOWN_CHARS = 60
-# Below this a call is not slow, only unlucky with the scheduler.
-_SLOW_FROM_S = 0.001
+SLOW_FROM_S = 0.001
+"""Below this a call is not slow, only unlucky with the scheduler."""
 
 
 class Evaluation:
@@ -114,7 +114,7 @@ class Evaluation:
         Raises:
             LimitPassed: the slow calls together took too long.
         """
-        if elapsed_s > _SLOW_FROM_S:
+        if elapsed_s > SLOW_FROM_S:
             self.is_spent = True
             self._slow_s -= elapsed_s
             if self._slow_s < 0:

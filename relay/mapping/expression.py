@@ -12,6 +12,7 @@ from relay.mapping.calls import LambdaValue
 from relay.mapping.compiler import Compiler
 from relay.mapping.evaluate import Code, Evaluation
 from relay.mapping.function import Context
+from relay.mapping.fused import fused
 from relay.mapping.limits import LimitPassed
 from relay.mapping.nodes import Node
 from relay.mapping.parser import parse
@@ -84,7 +85,8 @@ def compile_expression(source: str) -> Expression:
     """
     try:
         tree = parse(source)
-        return Expression(source, tree, Compiler(source).code(tree))
+        reference = Compiler(source).code(tree)
+        return Expression(source, tree, fused(source, tree, reference))
     except RecursionError:
         raise ExpressionSyntaxError(
             "the expression is nested too deep to be read here", source=source, position=0

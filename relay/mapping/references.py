@@ -41,7 +41,7 @@ class Unit:
 def reference_code(compiler: Compiles, node: Reference, *, is_field: bool) -> Code:
     """Compile *node*; *is_field* says that its head is the name of a field of the record."""
     head = node.head
-    names = _plain_names(node) if is_field else ()
+    names = plain_names(node) if is_field else ()
     first = head.name if isinstance(head, Name) and is_field else None
     code, steps = compiler.code(head), list(node.steps)
     # size() right after the head is the size of the head, null or not.
@@ -74,7 +74,8 @@ def _names_code(names: tuple[str, ...], follow: Code) -> Code:
     return read
 
 
-def _plain_names(node: Reference) -> tuple[str, ...]:
+def plain_names(node: Reference) -> tuple[str, ...]:
+    """Give the names that *node*, which starts with one, has; empty when it has other steps."""
     assert isinstance(node.head, Name)
     names = [node.head.name]
     for step in node.steps:

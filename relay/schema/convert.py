@@ -12,6 +12,7 @@ Source:
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Callable
 from typing import Any
@@ -114,7 +115,9 @@ def _string(value: Any) -> Any:
 
 
 def java_double(value: float) -> str:
-    """Write *value* as Java's ``Double.toString`` does: ``2.5``, ``1.0E10``."""
+    """Write *value* as Java's ``Double.toString`` does: ``2.5``, ``1.0E10``, ``NaN``."""
+    if not math.isfinite(value):
+        return "NaN" if math.isnan(value) else "Infinity" if value > 0 else "-Infinity"
     low, high = _JAVA_PLAIN
     if value == 0 or low <= abs(value) < high:
         return format(value, "f") if "e" in repr(value) else repr(value)

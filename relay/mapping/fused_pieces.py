@@ -1,0 +1,64 @@
+"""
+What the text of a fused expression is put together from; see `relay.mapping.fused` (pure).
+"""
+
+from __future__ import annotations
+
+from enum import Enum
+from typing import Any, Final, NamedTuple, NoReturn, Protocol
+
+from relay.mapping.nodes import Group, Literal, Node
+
+SHORT_CHARS: Final = 4096
+"""Texts up to here are worked on without being counted against what an evaluation may spend."""
+
+
+class Known(Enum):
+    """What is known of a value before it is there."""
+
+    NOTHING = "nothing"
+    TRUTH = "true or false"
+    SHORT = "text of about `SHORT_CHARS` characters at most, or null"
+
+
+class Piece(NamedTuple):
+    """Python text that gives a value."""
+
+    text: str
+    known: Known = Known.NOTHING
+
+
+class Fuses(Protocol):
+    """What makes the pieces and the names in them."""
+
+    def piece(self, node: Node) -> Piece:
+        """Give the text for *node*; what has none is called as the reference has it."""
+        ...
+
+    def truth(self, node: Node) -> str:
+        """Give the text for whether *node* is true."""
+        ...
+
+    def constant(self, value: Any) -> str:
+        """Name *value* in the text."""
+        ...
+
+    def local(self) -> str:
+        """Give the name of a local that is not used yet."""
+        ...
+
+
+class _Odd(Exception):
+    """Something that only the reference knows how to treat."""
+
+
+def odd() -> NoReturn:
+    """Leave it to the reference."""
+    raise _Odd
+
+
+def literal_of(node: Node) -> Literal | None:
+    """Give the literal that *node* is, perhaps in brackets."""
+    while isinstance(node, Group):
+        node = node.inner
+    return node if isinstance(node, Literal) else None
