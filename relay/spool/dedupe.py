@@ -51,8 +51,7 @@ class _Day:
     high: bytes = b""
     is_counted: bool = True
 
-    def take(self, keys: Sequence[bytes]) -> None:
-        low, high = min(keys), max(keys)
+    def take(self, low: bytes, high: bytes) -> None:
         self.low = min(self.low, low) if self.high else low
         self.high = max(self.high, high)
 
@@ -130,17 +129,19 @@ class Dedupe:
         if not marks:
             return
         day = self._today(now_s)
+        marks = sorted(marks)
         changed = self._database.insert(
             f"INSERT INTO {day.name}",
-            sorted(marks),
+            marks,
             "ON CONFLICT (key) DO UPDATE SET position = excluded.position, "
             "digest = excluded.digest, delivered = 1 "
             f"WHERE excluded.delivered = 1 AND {day.name}.delivered = 0",
         )
         # Before the commit: too wide a border after a failed one costs a look-up, never an answer.
-        day.take([mark[0] for mark in marks])
+        day.take(marks[0][0], marks[-1][0])
         day.entries += changed
-        day.size_bytes += sum([len(mark[0]) + len(mark[2]) + _ROW_BYTES for mark in marks])
+        day.size_bytes += sum([len(key) + len(digest) for key, _, digest, _ in marks])
+        day.size_bytes += len(marks) * _ROW_BYTES
         day.is_counted = False
 
     def _today(self, now_s: float) -> _Day:
