@@ -77,6 +77,10 @@ class Evaluation:
         self._work, self._lambda_calls = MAX_WORK, MAX_LAMBDA_CALLS
         self._slow_s, self.is_spent = MAX_SLOW_S, False
 
+    def restart(self) -> None:
+        """Give back what was made and called, not the time, to evaluate the same once more."""
+        self._work, self._lambda_calls = MAX_WORK, MAX_LAMBDA_CALLS
+
     def context(self) -> Context:
         """Give the context for functions; without a given one, the system's clock and chance."""
         if self._context is None:

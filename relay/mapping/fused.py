@@ -100,7 +100,7 @@ class Fusion:
 
         def again(evaluation: Evaluation) -> Any:
             if evaluation.is_spent:
-                evaluation.renew()
+                evaluation.restart()
             return reference(evaluation)
 
         hidden = " or ".join(f"{self.constant(name)} in r" for name in sorted(self._called))
