@@ -2,7 +2,8 @@
 Taking the set-up down, in the order in which Adobe allows it.
 
 The flow first, for what a flow uses cannot be deleted; then the connections, the mapping set, the
-data set, the schema and its field group. A schema that was given by its id is left alone.
+data set, the schema and its field group. A schema that was given by its id is left alone, and so
+is one that came with an imported flow.
 """
 
 from __future__ import annotations
@@ -11,11 +12,13 @@ from collections.abc import Callable, Sequence
 
 from relay.errors import AdobeError
 from relay.provision.desired import Desired
-from relay.provision.look import Adobe, Current, other_flows
+from relay.provision.look import Adobe, Current, is_marked, other_flows
 from relay.provision.plan import TITLES
 
 ORDER = ("flow", "source", "target", "mapping", "dataset", "schema", "field_group")
 _GONE = frozenset({404, 405, 410})
+# What other set-ups may be made of, too.
+_SHARED = frozenset({"schema", "field_group"})
 
 
 async def destroy(
@@ -37,7 +40,12 @@ async def destroy(
         id_ = current.id_of(name)
         if not id_ or (only and name not in only):
             continue
-        if desired.schema_id and name in {"schema", "field_group"}:
+        if name in _SHARED and not (
+            desired.schema_id or is_marked(getattr(current, name), desired)
+        ):
+            progress(f"leave {TITLES[name]} {id_}: it was not made for this route")
+            continue
+        if desired.schema_id and name in _SHARED:
             continue
         if name == "mapping" and (users := await other_flows(adobe, id_, current.id_of("flow"))):
             progress(f"leave {TITLES[name]} {id_}: flow {users[0]} uses it, too")

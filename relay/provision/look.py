@@ -155,7 +155,7 @@ async def find_named(adobe: Adobe, desired: Desired, kind: Kind) -> tuple[list[I
     }
     found = [item async for item in adobe.flows.find(kind, filters[kind])]
     named = [item for item in found if item.get("name") == desired.name]
-    return [item for item in named if _is_ours(item, desired)], named
+    return [item for item in named if is_marked(item, desired)], named
 
 
 async def present(reading: Any) -> Item | None:
@@ -179,7 +179,7 @@ async def _flow_of_settings(adobe: Adobe, desired: Desired) -> str:
         if error.status in _NO_FLOW:
             return ""
         raise
-    return desired.flow_id if _is_ours(flow, desired) else ""
+    return desired.flow_id if is_marked(flow, desired) else ""
 
 
 async def _flow_item(
@@ -202,13 +202,25 @@ async def _look_at_schema(adobe: Adobe, desired: Desired, known: Ids, current: C
     bound_to = str(((current.dataset or {}).get("schemaRef") or {}).get("id") or "")
     schemas = await _titled(adobe, desired, "schemas", (known.schema, bound_to), current.obstacles)
     current.schema = next(iter(schemas), None)
-    # Two runs at once may have made two groups: the one that the schema is made of counts.
+    group_id = known.field_group or await _group_of(adobe, desired, current)
+    groups = await _titled(adobe, desired, "fieldgroups", (group_id,), current.obstacles)
+    current.field_group = next(iter(groups), None)
+
+
+async def _group_of(adobe: Adobe, desired: Desired, current: Current) -> str:
+    """
+    Find the field group that the schema is made of: ours, whatever else people put into it.
+
+    A schema that was not made for the route came with an imported flow: its first group counts.
+    """
     own = f"https://ns.adobe.com/{current.tenant}/mixins/"
     parts = sorted(part for part in parts_of(current.schema) if part.startswith(own))
-    groups = await _titled(
-        adobe, desired, "fieldgroups", (known.field_group, *parts), current.obstacles
-    )
-    current.field_group = next(iter(groups), None)
+    for id_ in parts:
+        found = await present(adobe.schemas.get("fieldgroups", id_))
+        if found and is_marked(found, desired):
+            return id_
+    is_imported = current.schema is not None and not is_marked(current.schema, desired)
+    return parts[0] if parts and is_imported else ""
 
 
 async def _titled(
@@ -221,14 +233,10 @@ async def _titled(
     """
     List ours of the title, in full, in the registry's order; or the one that is known.
 
-    The first of *known* is the remembered id, the others must have our mark.
+    The first of *known* that is there counts: the remembered id, or what our flow leads to.
     """
-    remembered, *linked = known
-    if remembered and (found := await present(adobe.schemas.get(kind, remembered))):
-        return [found]
-    for id_ in filter(None, linked):
-        found = await present(adobe.schemas.get(kind, id_))
-        if found and _is_ours(found, desired):
+    for id_ in filter(None, dict.fromkeys(known)):
+        if found := await present(adobe.schemas.get(kind, id_)):
             return [found]
     title = desired.name if kind == "schemas" else f"{desired.name} fields"
     what = "a schema" if kind == "schemas" else "a field group"
@@ -239,7 +247,7 @@ async def _titled(
             continue
         found = await present(adobe.schemas.get(kind, item["$id"]))
         if found is not None:
-            (ours if _is_ours(found, desired) else others).append(found)
+            (ours if is_marked(found, desired) else others).append(found)
     if others and not ours:
         obstacles.append(_obstacle(what, title, others[0]["$id"]))
     return ours
@@ -318,7 +326,8 @@ def _filter(name: str) -> str:
     return "" if "," in name else name
 
 
-def _is_ours(item: Item, desired: Desired) -> bool:
+def is_marked(item: Item, desired: Desired) -> bool:
+    """Whether a resource was made for the route, as its description says."""
     return str(item.get("description", "")).endswith(desired.mark)
 
 

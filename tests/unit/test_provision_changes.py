@@ -275,6 +275,41 @@ async def test_adopted_by_its_flow(world: World):
     assert world.made() == ONE_OF_EACH
 
 
+async def test_an_adopted_set_up_is_found_again_without_the_file(world: World):
+    """The flow that the settings name leads to what it was adopted with; its schema stays."""
+    world.desired = replace(desired("older"), name="Made by hand")
+    old = await world.apply(memory="older")
+    world.desired = replace(desired("marketing"), flow_id=old.ids.flow)
+    async with world.session() as (session, _):
+        session.memory.write(await adopt(session.adobe, session.desired, old.ids.flow))
+    await world.apply()
+    world.forget()
+    assert await _actions(world) == {}
+    assert (await world.apply()).ids == old.ids
+    async with world.session() as (session, _):
+        deleted = await _take_down(world, session)
+    assert deleted == ["flow", "source", "target", "mapping", "dataset"]
+    assert world.progress[-1] == (
+        f"leave field group {old.ids.field_group}: it was not made for this route"
+    )
+
+
+async def test_a_group_that_a_person_added_is_not_taken_for_ours(world: World):
+    """Our schema may be given other field groups; without the file ours is still the one."""
+    first = await world.apply()
+    (group,) = _sandbox(world).of("fieldgroups").values()
+    async with world.session() as (session, _):
+        for number in range(3):
+            body = {**session.desired.field_group("extconndev"), "description": "Theirs"}
+            theirs = await session.adobe.schemas.create(
+                "fieldgroups", {**body, "title": f"Theirs {number}"}
+            )
+            change = {"op": "add", "path": "/allOf/-", "value": {"$ref": theirs["$id"]}}
+            await session.adobe.schemas.patch("schemas", first.ids.schema, [change])
+    world.forget()
+    assert (await world.apply()).ids.field_group == group["$id"]
+
+
 async def test_a_schema_without_our_fields(world: World):
     """A schema that lacks the field group gets it; a person took it out, or made it without."""
     await world.apply()
