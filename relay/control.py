@@ -347,6 +347,9 @@ async def open_desk(config: Config, clock: Clock | None = None) -> AsyncIterator
         yield ControlClient(folder)
         return
     try:
+        # What this opening mended, no later one will tell.
+        for sentence in spool.stats().damage:
+            log.error("spool_damage", what=sentence)
         yield Desk(spool)
     finally:
         await spool.close()

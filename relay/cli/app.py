@@ -15,7 +15,9 @@ from typing import Annotated
 
 import typer
 
+from relay.config import LogConfig
 from relay.errors import RelayError
+from relay.logs import configure_logs
 
 NOUNS = (
     "serve",
@@ -52,6 +54,9 @@ def build(nouns: Sequence[str] = NOUNS) -> typer.Typer:
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run one command and end the process with its exit code."""
     given = list(sys.argv[1:] if arguments is None else arguments)
+    if arguments is None:
+        # Stdout is for what was asked; a command on the spool has something to log too.
+        configure_logs(LogConfig())
     # Only the module that is asked for is imported: a server needs no emulator in its memory.
     wanted = [noun for noun in NOUNS if given[:1] == [noun]]
     try:

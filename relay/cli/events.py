@@ -109,7 +109,7 @@ def show_event(
 def replay_events(
     config: ConfigPath = None,
     route: Route = "",
-    outcome: Ended = Outcome.DELIVERED,
+    outcome: Ended = None,
     reason: Why = None,
     event_id: Event = "",
     position: Position = None,
@@ -120,14 +120,20 @@ def replay_events(
     dry_run: DryRun = False,
     json: Json = False,
 ) -> None:
-    """Send events again that have an outcome: same position and id, one attempt more."""
-    if not (event_id or position is not None or since or reason):
+    """
+    Send events again that have an outcome: same position and id, one attempt more.
+
+    Those that were delivered, unless an id, a position, an outcome or a reason says which.
+    """
+    is_named = bool(event_id or position is not None or outcome or reason)
+    if not (is_named or route or since or until or limit != EVERYTHING):
         raise typer.BadParameter(
-            "name what to replay: --event-id, --position, --reason or --since"
+            "name what to replay: --event-id, --position, --outcome, --reason, --route, --since, "
+            "--until or --limit"
         )
     wanted = query(
         route=route,
-        outcome=None if event_id or position is not None else outcome,
+        outcome=outcome if is_named else Outcome.DELIVERED,
         reason=reason,
         event_id=event_id,
         position=position,

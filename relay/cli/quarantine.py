@@ -116,8 +116,12 @@ def drop_quarantined(
     json: Json = False,
 ) -> None:
     """Discard events for good; who did it is kept."""
-    if not (route or reason or event_id or position is not None or since or until):
-        raise typer.BadParameter("name what to drop: --reason, --route, --event-id or --position")
+    is_named = bool(event_id or position is not None or reason or route or since or until)
+    if not is_named and limit == EVERYTHING:
+        raise typer.BadParameter(
+            "name what to drop: --event-id, --position, --reason, --route, --since, --until or "
+            "--limit"
+        )
     wanted = query(
         outcome=Outcome.QUARANTINED,
         route=route,

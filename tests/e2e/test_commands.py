@@ -150,6 +150,34 @@ def test_drop_discards_for_good(spool):
     assert (code, again["done"]) == (0, 0)
 
 
+def test_replay_and_drop_take_any_filter(spool):
+    """Outcome, route, time and limit name events as an id does; nothing named is refused."""
+    assert text(spool, "events", "replay").returncode == 2
+    assert spool.command("events", "replay", "--until", "1h")[1]["done"] == 0
+    assert spool.command("events", "replay", "--limit", "2", "--dry-run")[1]["positions"] == [1, 2]
+    assert spool.command("quarantine", "drop", "--until", "1h")[1]["done"] == 0
+    assert spool.command("quarantine", "drop", "--limit", "1")[1]["positions"] == [6]
+    again = ("events", "replay", "--dry-run")
+    assert spool.command(*again, "--route", "test")[1]["positions"] == [1, 2, 3, 4, 5]
+    assert spool.command(*again, "--outcome", "discarded")[1]["positions"] == [6]
+    assert spool.command(*again, "--reason", "schema_violation")[1]["positions"] == [7, 8]
+
+
+def test_what_a_command_mends_is_told(tmp_path):
+    """A command that makes a lost state anew says so on stderr; stdout has the answer only."""
+    stack = eight(tmp_path, goes_on=False)
+    try:
+        for path in (tmp_path / "spool").glob("state.db*"):
+            path.unlink()
+        done = text(stack, "events", "ls", "--pending", "--json")
+        assert done.returncode == 0
+        assert len(json.loads(done.stdout)["events"]) == 8
+        assert b"state.db is missing" in done.stderr
+        assert b"pending again" in done.stderr
+    finally:
+        stack.stop()
+
+
 def test_tables_are_for_people(shown):
     """Without --json a table names reason and place, and the audit closes with a sentence."""
     listed = text(shown, "quarantine", "ls").stdout.decode()
