@@ -7,6 +7,7 @@ Entries found by a query, wherever they are known from.
     replays that wait                              a row says everything
     lost ranges                                    only position and reason are known
     delivered ranges, plain pending                route, time and size stand in the log
+    what waits, by event id                        only the bodies in the log tell
 
 Each source gives its first ``limit`` matches in position order; together, in order and cut to
 ``limit``, they are the page.
@@ -24,6 +25,7 @@ from relay.spool import frame
 from relay.spool.core import Core
 from relay.spool.frame import Frame
 from relay.spool.lookup import walk
+from relay.spool.naming import names
 from relay.spool.port import Found, Query
 from relay.spool.ranges import Range
 
@@ -55,6 +57,7 @@ class Finder:
             return []
         if query.event_id:
             found = await self._delivered_by_event(query, first, last)
+            found += await self._pending_by_event(query, first, last)
         else:
             found = await self._from_log(query, first, last)
         # The rows last: what settled meanwhile is in both, and the row is the newer word. The
@@ -112,6 +115,29 @@ class Finder:
                 kept = [_from_range(position, row)]
             found += [replace(one, event_id=query.event_id) for one in kept]
         return [one for one in found if not query.route or one.route == query.route]
+
+    async def _pending_by_event(self, query: Query, first: int, last: int) -> list[Found]:
+        """Search the bodies of what waits: no row knows their ids."""
+        if not _may_be_pending(query):
+            return []
+        spans = await self._core.in_state(self._waiting, first, last)
+        if not spans:
+            return []
+        window = _Window(last, [], spans)
+        found = await self._core.in_search(self._walk, query, first, window, query.limit)
+        attempts = await self._core.in_state(
+            self._core.state.replays.attempts, [one.position for one in found]
+        )
+        return [
+            replace(one, event_id=query.event_id, attempt=attempts.get(one.position, 1))
+            for one in found
+        ]
+
+    def _waiting(self, first: int, last: int) -> list[tuple[int, int]]:
+        """In the state's thread: what of *first* to *last* has no outcome, in order."""
+        state = self._core.state
+        again = [(one, one) for one in state.replays.between(first, last)]
+        return sorted([*state.plain_pending(first, last), *again])
 
     def _delivered_ranges_of(self, event_id: str) -> list[tuple[int, Range | None]]:
         """In the state's thread: the delivered positions of *event_id*, each with its row."""
@@ -188,6 +214,12 @@ class Finder:
             row = window.delivered[at] if at >= 0 else None
             if row is not None and item.position > row.last:
                 row = None
+            if (
+                query.event_id
+                and not row
+                and not names(frame.envelope(buffer, item), query.event_id)
+            ):
+                continue
             found.append(_found(item, frame.body_bytes(buffer, item), row))
             if len(found) == limit:
                 break

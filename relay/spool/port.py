@@ -233,10 +233,9 @@ class Spool(Protocol):
         Find entries by *query*, in position order, at most ``query.limit``.
 
         The next page starts ``after`` the last position of this one; fewer than ``limit`` are
-        the last page. By ``event_id`` settled and replayed entries are found, as long as the
-        dedupe window or their outcome's row knows them; an entry pending for the first time is
-        not, because nobody has read its body yet. ``since_s`` and ``until_s`` leave lost entries
-        out: when they came is lost too.
+        the last page. By ``event_id`` settled entries are found as long as the dedupe window or
+        their outcome's row knows them, pending ones by searching the bodies. ``since_s`` and
+        ``until_s`` leave lost entries out: when they came is lost too.
         """
         ...
 

@@ -87,6 +87,14 @@ class Replays:
         )
         return lowest
 
+    def between(self, first: int, last: int) -> list[int]:
+        """List the positions from *first* to *last*, in order."""
+        rows = self._database.rows(
+            "SELECT position FROM replays WHERE position BETWEEN ? AND ? ORDER BY position",
+            (first, last),
+        )
+        return [row[0] for row in rows]
+
     def above(self, cursor: int) -> list[int]:
         """List positions over *cursor*, in order."""
         rows = self._database.rows(

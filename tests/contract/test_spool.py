@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gzip
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import suppress
 from dataclasses import replace
@@ -447,6 +448,32 @@ async def test_find_narrows_by_every_field(spool, clock, query, expected):
     """Each field of a query narrows what is found, in position order, alone and together."""
     await filled(spool, clock)
     assert [found.position for found in await spool.find(query)] == expected
+
+
+async def test_pending_entries_are_found_by_their_id(spool):
+    """What nobody decoded yet, packed or not, and what waits for a replay is found by event id."""
+    body = b'{"event_id": "one", "data": {"event_id": "two"}}'
+    packed = (("content-encoding", "gzip"),)
+    await spool.append([Envelope("a", 1.7e9, (), body)])
+    await spool.append([Envelope("a", 1.7e9, packed, gzip.compress(body))])
+    await spool.append([Envelope("b", 1.7e9, (), body), Envelope("a", 1.7e9, (), b"one")])
+    await spool.append(
+        [Envelope("a", 1.7e9, packed, b"one"), Envelope("a", 1.7e9, (), b'["one"]')]
+    )
+
+    async def found(query: Query) -> list[tuple[int, str, int]]:
+        return [(one.position, one.event_id, one.attempt) for one in await spool.find(query)]
+
+    assert await found(Query(event_id="one")) == [(1, "one", 1), (2, "one", 1), (3, "one", 1)]
+    assert await found(Query(event_id="one", pending=True, limit=1)) == [(1, "one", 1)]
+    assert await found(Query(event_id="one", route="b")) == [(3, "one", 1)]
+    assert await found(Query(event_id="one", outcome=Outcome.DELIVERED)) == []
+    assert await found(Query(event_id="two")) == []
+    await spool.settle([settlement(one, event_id="one") for one in await take(spool, 2)])
+    await spool.replay(Query(outcome=Outcome.DELIVERED, position=1), who="ann")
+    assert (1, "one", 2) in await found(Query(event_id="one"))
+    again = await spool.replay(Query(event_id="one", position=1), who="ann")
+    assert (again.done, again.already) == (0, 1)
 
 
 async def test_find_tells_what_is_known(spool, clock):
