@@ -87,3 +87,9 @@ def test_fails_closed(keys):
 def test_keys_tell_no_secret():
     """The representation of prepared keys holds none of them."""
     assert repr(Keys(["s3cret"])) == "<Keys 1>"
+
+
+@pytest.mark.parametrize("length", [1, 63, 64, 65, 200])
+def test_key_of_any_length(length):
+    """A key shorter than, as long as, and longer than the hash's block signs as RFC 2104 says."""
+    assert verify(["é" + "k" * length], STAMP, BODY, sign("é" + "k" * length, STAMP, BODY)) == 0
