@@ -159,10 +159,8 @@ class State:
         first_time = [one for one in fresh if one.entry.attempt == 1]
         again = [one.entry.position for one in fresh if one.entry.attempt != 1]
         plain, rows, kept = [], [], []
-        changes: Counter[tuple[str, Outcome, Reason]] = Counter()
         for one in fresh:
             entry = one.entry
-            changes[entry.envelope.route, one.outcome, one.reason] += 1
             if one.outcome is Outcome.DELIVERED and entry.attempt == 1:
                 plain.append((entry.position, entry.envelope.route))
             else:
@@ -170,6 +168,10 @@ class State:
                 if one.outcome is Outcome.QUARANTINED:
                     kept.append(entry)
         plain.sort()
+        # Apart, because the hash of an outcome and a reason costs more than all of the above.
+        changes = Counter([(one.entry.envelope.route, one.outcome, one.reason) for one in rows])
+        for route, delivered in Counter([route for _, route in plain]).items():
+            changes[route, Outcome.DELIVERED, Reason.ACCEPTED_BY_INLET] += delivered
         with self.writing():
             self._dedupe.add(_marks(fresh), now_s)
             for position in again:
