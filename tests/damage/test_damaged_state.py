@@ -24,6 +24,7 @@ from spool_kit import (
 from relay.clock import ManualClock
 from relay.errors import SpoolFailed, SpoolVersion
 from relay.outcome import Outcome, Reason
+from relay.spool import database
 from relay.spool.port import Query
 
 DAY_S = 86_400
@@ -287,3 +288,28 @@ async def test_a_damaged_copy_in_quarantine_is_not_handed_out(tmp_path):
     async with spool_at(folder, clock) as spool:
         assert spool.stats().outcomes[Outcome.LOST] == 1
     account(folder)
+
+
+def test_the_search_for_damage_ends_in_time(tmp_path, monkeypatch):
+    """A state too large to be searched in time is believed, and used without that limit."""
+    path = tmp_path / "state.db"
+    store = database.Database(path)
+    with store.transaction():
+        store.create()
+        store.execute("CREATE TABLE long (number)")
+        store.insert("INSERT INTO long", [(number,) for number in range(20_000)])
+        store.insert("INSERT INTO long", [(None,)])
+        # The last row is wrong, and the search comes to it last.
+        store.execute("PRAGMA writable_schema = ON")
+        store.execute(
+            "UPDATE sqlite_master SET sql = 'CREATE TABLE long (number NOT NULL)' "
+            "WHERE name = 'long'"
+        )
+    store.close()
+    store = database.Database(path)
+    with pytest.raises(sqlite3.DatabaseError, match="NULL value"):
+        store.check()
+    monkeypatch.setattr(database, "_CHECK_S", -1.0)
+    store.check()
+    assert store.value("SELECT count(*) FROM long WHERE number >= 0") == 20_000
+    store.close()
