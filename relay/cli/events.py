@@ -166,7 +166,8 @@ def show_list(config: str | None, wanted: Query, *, json: bool) -> None:
         where = " ".join(part for part in (one.path, one.detail) if part)
         table.add_row(
             str(one.position),
-            shown_time(one.received_at_s),
+            # Of a lost event nobody knows when it came.
+            shown_time(one.received_at_s or None),
             one.route,
             str(one.size_bytes),
             outcome,
@@ -203,7 +204,7 @@ def show_one(config: str | None, wanted: Query, *, body: bool, json: bool) -> No
 def _print_event(answer: Mapping[str, Any], raw: bytes | None) -> None:
     for name, value in answer["event"].items():
         if name.endswith("_at_s"):
-            typer.echo(f"{name.removesuffix('_s'):>14}  {shown_time(value)}")
+            typer.echo(f"{name.removesuffix('_s'):>14}  {shown_time(value or None)}")
         elif value not in {None, ""}:
             typer.echo(f"{name:>14}  {value}")
     for name, value in answer["headers"]:

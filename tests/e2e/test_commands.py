@@ -178,6 +178,22 @@ def test_what_a_command_mends_is_told(tmp_path):
         stack.stop()
 
 
+def test_a_lost_event_has_no_time(tmp_path):
+    """An event that damage took is listed and shown without a time nobody knows."""
+    stack = eight(tmp_path, goes_on=False)
+    try:
+        (segment,) = (tmp_path / "spool" / "log").glob("*.log")
+        for path in (tmp_path / "spool").glob("state.db*"):
+            path.unlink()
+        segment.write_bytes(segment.read_bytes().replace(b"good-1", b"good-x"))
+        listed = text(stack, "events", "ls", "--outcome", "lost").stdout.decode()
+        assert "frame_damaged" in listed
+        assert "1970" not in listed
+        assert "1970" not in text(stack, "events", "show", "--position", "2").stdout.decode()
+    finally:
+        stack.stop()
+
+
 def test_tables_are_for_people(shown):
     """Without --json a table names reason and place, and the audit closes with a sentence."""
     listed = text(shown, "quarantine", "ls").stdout.decode()
