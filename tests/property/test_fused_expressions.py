@@ -125,7 +125,7 @@ def _larger(inner: st.SearchStrategy[str]) -> st.SearchStrategy[str]:
     return st.one_of(
         st.tuples(inner, st.sampled_from(_OPERATORS), inner).map(lambda of: f"({' '.join(of)})"),
         st.tuples(st.sampled_from(_CALLS), arguments).map(lambda of: f"{of[0]}({of[1]})"),
-        st.tuples(inner, inner, inner).map(lambda of: f"({of[0]} ? {of[1]} : {of[2]})"),
+        st.tuples(inner, inner, inner).map(lambda of: f"({of[0]} ? ({of[1]}) : ({of[2]}))"),
         st.tuples(inner, inner).map(lambda of: f"({of[0]} ?: {of[1]})"),
         st.tuples(_FIELDS, st.sampled_from(_METHODS), arguments).map(
             lambda of: f"{of[0]}.{of[1]}({of[2]})"
@@ -158,7 +158,7 @@ def _both(source: str, record: dict[str, Any]) -> tuple[tuple[str, str], tuple[s
     return answers
 
 
-@settings(max_examples=1000, deadline=None)
+@settings(max_examples=600, deadline=None)
 @given(source=SOURCES, record=_RECORDS)
 @example(source="a ?: lower(b)", record={"a": 0, "b": "X"})
 @example(source="coalesce(a, b, 'none')", record={"a": None, "b": []})
