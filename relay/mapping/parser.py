@@ -238,7 +238,8 @@ class Parser(Cursor):
             while self.has(",") and not self.sees(1, "..."):
                 self.take()
                 items.append(self.expression())
-        is_list = self.has("...") or (self.has(",") and self.sees(1, "..."))
+        is_list = self.has(",") and self.sees(1, "...")
+        is_list = is_list or (not items and self.has("..."))
         if is_list:
             while self.take().value != "...":
                 pass

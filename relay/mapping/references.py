@@ -125,8 +125,8 @@ def _units(compiler: Compiles, steps: list[Step]) -> list[Unit]:
             units.append(Unit(_each_code(_units(compiler, steps[at + 1 :]))))
             return units
         if special is not None:
-            # Never the first: the head has taken those.
-            units[-1] = Unit(_then(units[-1].code, special))
+            # The first is of an element of [*]: the head has taken those right after it.
+            units[-1:] = [Unit(_then(units[-1].code, special) if units else special)]
             at += 1
             continue
         end = _unit_end(steps, at)
