@@ -22,6 +22,8 @@ from relay.mapping.values import plain
 from relay.schema import CompiledSchema, compile_schema
 
 _SHOWN_CHARS = 60
+# Four bodies of the largest size that is ever taken; all of it is held at once.
+_MAX_STDIN_BYTES = 256 * 2**20
 _COLUMNS = ("row", "source", "seen", "type", "destination", "result", "why not")
 
 
@@ -61,7 +63,7 @@ def map_events(
     else:
         rows, checked = _documents(config, route, mapping, schema)
         if test is not None:
-            is_well = _run_cases(test, rows, checked)
+            is_well = _run_cases(test, rows, checked, json=json)
         else:
             # Every event is shown, also after one that is not well.
             shown = [
@@ -113,7 +115,12 @@ def _events() -> Iterator[dict[str, Any] | MappingError]:
 
     A line that is no JSON object gives its error, so that the others still have their answers.
     """
-    raw = sys.stdin.buffer.read()
+    raw = sys.stdin.buffer.read(_MAX_STDIN_BYTES + 1)
+    if len(raw) > _MAX_STDIN_BYTES:
+        raise ConfigError(
+            f"stdin has more than {_MAX_STDIN_BYTES // 2**20} MiB, expected at most that much",
+            hint="give the events in several parts",
+        )
     try:
         documents = [(1, orjson.loads(raw))] if raw.strip() else []
     except orjson.JSONDecodeError as whole:
@@ -255,22 +262,31 @@ def _jsonable(value: Any) -> Any:
     return orjson.loads(orjson.dumps(plain(value), default=str, option=orjson.OPT_NON_STR_KEYS))
 
 
-def _run_cases(folder: Path, mapping: MappingSet, schema: CompiledSchema) -> bool:
+def _run_cases(folder: Path, mapping: MappingSet, schema: CompiledSchema, *, json: bool) -> bool:
     """Run every case of *folder*; print a diff for each that differs."""
+    if not folder.is_dir():
+        raise ConfigError(f"{folder} is no folder", hint="--test takes a folder of *.json cases")
     paths = sorted(folder.glob("*.json"))
     if not paths:
         raise ConfigError(f"{folder} has no *.json cases")
-    failed = 0
+    failures: list[dict[str, Any]] = []
     for path in paths:
         try:
             result = run_case(path.name, _read(path), mapping, schema)
         except RelayError as error:
-            failed += 1
-            typer.echo(f"error: {error}", err=True)
+            failures.append({"name": path.name, "error": str(error)})
             continue
         if result.diff:
-            failed += 1
-            typer.echo(f"{result.name} differs")
-            typer.echo("\n".join(f"  {line}" for line in result.diff))
-    typer.echo(f"{len(paths) - failed} passed, {failed} failed")
-    return not failed
+            failures.append({"name": result.name, "diff": list(result.diff)})
+    passed = len(paths) - len(failures)
+    if json:
+        print_json({"passed": passed, "failed": len(failures), "failures": failures})
+        return not failures
+    for failure in failures:
+        if "error" in failure:
+            typer.echo(f"error: {failure['error']}", err=True)
+        else:
+            typer.echo(f"{failure['name']} differs")
+            typer.echo("\n".join(f"  {line}" for line in failure["diff"]))
+    typer.echo(f"{passed} passed, {len(failures)} failed")
+    return not failures

@@ -17,11 +17,19 @@ from difflib import get_close_matches
 from typing import Literal
 
 from relay.errors import EvaluationError
-from relay.mapping import registry
+from relay.mapping import methods, registry
 from relay.mapping.expression import Expression
 from relay.mapping.fitness import misfit
 from relay.mapping.mapping_set import MappingSet
-from relay.mapping.nodes import FunctionCall, Lambda, Name, Node, walk
+from relay.mapping.nodes import (
+    FunctionCall,
+    Lambda,
+    MethodCall,
+    Name,
+    Node,
+    Reference,
+    walk,
+)
 from relay.mapping.paths import EACH, Path, Segment, format_path
 from relay.mapping.rows import Row, SourceType
 from relay.schema import CompiledSchema, Kind
@@ -64,6 +72,7 @@ def lint(mapping: MappingSet, schema: CompiledSchema) -> list[Finding]:
     findings: list[Finding] = []
     for row in mapping.rows:
         findings += _calls(row, fields)
+        findings += _methods(row)
         findings += _placeholders(row)
         field, problem = _destination(row, schema.root)
         if problem is not None:
@@ -126,6 +135,27 @@ def _call(row: Row, call: FunctionCall, fields: Iterable[str]) -> Iterator[Findi
         message = f"{call.name}(…) is not called: events have a field of that name"
         hint = "use another function, now() for timestamp()"
         yield Finding("error", row, message, row.source, at, hint)
+
+
+def _methods(row: Row) -> Iterator[Finding]:
+    """Find calls of methods that no value has, whatever the event holds."""
+    tree = _tree(row)
+    if tree is None:
+        return
+    known = methods.names()
+    steps = [
+        step
+        for node, _ in walk(tree)
+        if isinstance(node, Reference)
+        for step in node.steps
+        if isinstance(step, MethodCall) and step.name not in known
+    ]
+    for step in sorted(steps, key=lambda step: step.span):
+        near = get_close_matches(step.name, known, n=1)
+        hint = f"did you mean {near[0]}" if near else "docs/mapping-language.md lists them all"
+        at = row.source.find(step.name, step.span[0])
+        message = f"there is no method {step.name} that a mapping can call"
+        yield Finding("error", row, message, row.source, max(at, 0), hint)
 
 
 def _placeholders(row: Row) -> Iterator[Finding]:

@@ -79,6 +79,15 @@ def call_method(receiver: Any, name: str, arguments: list[Any]) -> Any:
     raise UnknownMethod(f"{java_type(receiver)}.{name} takes {takes}, found ({found})")
 
 
+def names() -> frozenset[str]:
+    """Name every method that some value has."""
+    return frozenset(
+        name
+        for known in (_TEXT, _MAP, _LIST, _COLLECTION, _BOOLEAN, _DOUBLE, _DATE)
+        for name in known
+    )
+
+
 def methods_of(receiver: Any) -> dict[str, tuple[Method, ...]]:
     """Give the methods that a value has, by name."""
     match receiver:
@@ -321,4 +330,4 @@ _TEXT: Final = {
     },
 }
 
-__all__ = ["Method", "call_method", "methods_of"]
+__all__ = ["Method", "call_method", "methods_of", "names"]

@@ -193,3 +193,49 @@ def test_the_recommended_set_fits_every_published_event(path):
         assert answer["violations"] == []
         assert record["timestamp"].endswith("Z")
         assert record["eventType"].startswith(("directMarketing.", "customerio."))
+
+
+def test_cases_have_an_answer_for_machines(tmp_path):
+    """With --json the cases give one object: how many passed, and why the others did not."""
+    event = json.loads(EVENT)
+    (tmp_path / "good.json").write_text(json.dumps({"event": event, "record": RECORD}))
+    (tmp_path / "off.json").write_text(json.dumps({"event": event, "record": {}}))
+    (tmp_path / "odd.json").write_text("{")
+    done = run("--json", "--test", str(tmp_path))
+    answer = json.loads(done.stdout)
+    assert (done.exit_code, answer["passed"], answer["failed"]) == (1, 1, 2)
+    assert [failure["name"] for failure in answer["failures"]] == ["odd.json", "off.json"]
+    assert "is not JSON" in answer["failures"][0]["error"]
+    assert answer["failures"][1]["diff"]
+
+
+def test_a_folder_of_cases_that_is_not_there_is_named(tmp_path):
+    """A folder that is missing, and one without cases, are told apart."""
+    missing = run("--test", str(tmp_path / "nowhere"))
+    assert isinstance(missing.exception, ConfigError)
+    assert "nowhere is no folder" in str(missing.exception)
+    assert "has no *.json cases" in str(run("--test", str(tmp_path)).exception)
+
+
+def test_the_routes_own_mapping_set_is_taken(tmp_path):
+    """With --config the mapping set and the schema are the route's."""
+    rows = [{"sourceType": "EXPRESSION", "source": "upper(metric)", "destination": "m"}]
+    (tmp_path / "rows.json").write_text(json.dumps(rows))
+    schema = {"type": "object", "properties": {"m": {"type": "string"}}}
+    (tmp_path / "schema.json").write_text(json.dumps(schema))
+    settings = tmp_path / "relay.toml"
+    settings.write_text(
+        "[routes.own]\nsigning_keys = ['env:NOT_SET']\n"
+        f"mapping = '{tmp_path}/rows.json'\nschema = '{tmp_path}/schema.json'\n"
+    )
+    done = run("--json", "--config", str(settings))
+    assert json.loads(done.stdout)["record"] == {"m": "SUBSCRIBED"}
+    other = run("--config", str(settings), "--route", "other")
+    assert "there is no route 'other'" in str(other.exception)
+
+
+def test_stdin_has_a_bound(monkeypatch):
+    """More than the bound on stdin is refused before it is parsed."""
+    monkeypatch.setattr("relay.cli.map._MAX_STDIN_BYTES", 2**20)
+    done = run(given=" " * (2**20 + 1))
+    assert "stdin has more than 1 MiB" in str(done.exception)

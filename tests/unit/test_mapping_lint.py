@@ -47,6 +47,16 @@ def test_a_finding_points():
     assert found("upper(lowr(metric))", "a") == [("error", text)]
 
 
+def test_an_unknown_method_is_found_before_the_first_event():
+    """A method that no value has is pointed at, with the nearest one; known ones are not."""
+    text = (
+        "row 1 (a): there is no method substrin that a mapping can call\n"
+        "  metric.trim().substrin(1)\n                ^\nhint: did you mean substring"
+    )
+    assert ("error", text) in found("metric.trim().substrin(1)", "a")
+    assert found("data.tags.size() > 0 ? metric.toUpperCase() : data.x.get('y')", "a") == []
+
+
 @pytest.mark.parametrize(
     ("row", "severity", "says"),
     [
