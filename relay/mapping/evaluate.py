@@ -67,6 +67,8 @@ class Evaluation:
     _work = MAX_WORK
     _lambda_calls = MAX_LAMBDA_CALLS
     _slow_s = MAX_SLOW_S
+    # The thread's processor time after the last slow call.
+    _busy_s: float | None = None
 
     def __init__(self, record: Mapping[str, Any], context: Context | None) -> None:
         self.record = record
@@ -75,7 +77,7 @@ class Evaluation:
     def renew(self) -> None:
         """Give back all there is to spend, for the next expression over the same record."""
         self._work, self._lambda_calls = MAX_WORK, MAX_LAMBDA_CALLS
-        self._slow_s, self.is_spent = MAX_SLOW_S, False
+        self._slow_s, self._busy_s, self.is_spent = MAX_SLOW_S, None, False
 
     def restart(self) -> None:
         """Give back what was made and called, not the time, to evaluate the same once more."""
@@ -113,14 +115,20 @@ class Evaluation:
 
     def took(self, elapsed_s: float) -> None:
         """
-        Count the time of one call.
+        Count the time of one call: what it kept the processor, of the *elapsed_s* it lasted.
+
+        A machine that stood still meanwhile costs no field. The first slow call tells when the
+        counting began, and has a bound of its own.
 
         Raises:
             LimitPassed: the slow calls together took too long.
         """
         if elapsed_s > SLOW_FROM_S:
             self.is_spent = True
-            self._slow_s -= elapsed_s
+            busy_s = time.thread_time()
+            if self._busy_s is not None:
+                self._slow_s -= min(elapsed_s, busy_s - self._busy_s)
+            self._busy_s = busy_s
             if self._slow_s < 0:
                 raise LimitPassed(f"slow calls took more than {MAX_SLOW_S} s together")
 

@@ -16,7 +16,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
-from time import monotonic
+from time import thread_time
 from typing import Any
 
 import regex
@@ -156,10 +156,10 @@ class JavaRegex:
 
     def _all(self, text: str) -> Iterator[Any]:
         """Find from the end of each match on, one further after an empty one, as ``find()``."""
-        deadline_s = monotonic() + REGEX_TIMEOUT_S
+        deadline_s = thread_time() + REGEX_TIMEOUT_S
         start = 0
         for _ in range(MAX_ITEMS):
-            left_s = deadline_s - monotonic()
+            left_s = deadline_s - thread_time()
             if start > len(text):
                 return
             if left_s <= 0:

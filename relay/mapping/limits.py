@@ -42,7 +42,10 @@ MAX_LAMBDA_CALLS: Final = 200_000
 """Calls of lambdas in one evaluation, half a second's worth: one for each element of a list."""
 
 MAX_SLOW_S: Final = 1.0
-"""Seconds that the slow calls of one evaluation may take together: ten regular expressions."""
+"""
+Seconds of the processor that the slow calls of one evaluation may take together, the first aside:
+ten regular expressions.
+"""
 
 REGEX_TIMEOUT_S: Final = 0.1
 """Seconds for one match of a regular expression; an honest one over a field takes microseconds."""

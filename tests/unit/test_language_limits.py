@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import time
 from typing import Any
 
 import pytest
 
 from relay.errors import EvaluationError, ExpressionSyntaxError
 from relay.mapping import compile_expression
-from relay.mapping.limits import MAX_NESTING, MAX_SOURCE_CHARS, MAX_TEXT_CHARS
+from relay.mapping.evaluate import Evaluation
+from relay.mapping.limits import MAX_NESTING, MAX_SOURCE_CHARS, MAX_TEXT_CHARS, LimitPassed
 
 pytestmark = pytest.mark.timeout(20)
 
@@ -187,3 +189,22 @@ def test_deep_records_are_handled() -> None:
     # Taken apart by hand: freeing it in one go would go as deep.
     while isinstance(deep, list):
         deep = deep.pop()
+
+
+def test_a_machine_that_stood_still_costs_no_field():
+    """Time that passes without the processor at work is not held against the calls."""
+    evaluation = Evaluation({}, None)
+    for _ in range(10):
+        evaluation.took(3600.0)
+
+
+def test_slow_calls_together_have_a_bound(monkeypatch):
+    """Calls that keep the processor busy for longer than allowed end the evaluation."""
+    monkeypatch.setattr(Evaluation, "_slow_s", 0.001)
+    evaluation = Evaluation({}, None)
+    evaluation.took(3600.0)
+    until_s = time.thread_time() + 0.01
+    while time.thread_time() < until_s:
+        pass
+    with pytest.raises(LimitPassed, match="slow calls took more than"):
+        evaluation.took(3600.0)
