@@ -13,6 +13,8 @@ from typing import TypeVar
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
+from relay.gathered import Gatherer
+
 _FAST_S = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 4)
 _SLOW_S = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60)
 _LONG_S = (0.05, 0.1, 0.25, 0.5, 1, 5, 15, 60, 300, 1800, 3600, 21600, 86400, 604800)
@@ -28,6 +30,8 @@ class Metrics:
 
     def __init__(self) -> None:
         self.registry = CollectorRegistry(auto_describe=True)
+        # For what happens to every event.
+        self.gathered = Gatherer(self.registry)
         self.instruments: list[Instrument] = []
         self._labels: dict[int, tuple[str, ...]] = {}
         self.deliveries = self._counter(

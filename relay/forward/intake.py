@@ -19,8 +19,8 @@ from relay.envelope import Entry
 from relay.forward import settling
 from relay.forward.claims import Claims
 from relay.forward.decode import Decoded, Rejected
-from relay.forward.tally import observe_all
 from relay.forward.transform import Record, Transform
+from relay.gathered import observe_all
 from relay.logs import describe
 from relay.metrics import Metrics
 from relay.outcome import Outcome

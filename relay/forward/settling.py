@@ -17,8 +17,8 @@ from relay.clock import Clock
 from relay.envelope import Entry
 from relay.errors import SpoolFailed
 from relay.forward.decode import Decoded, Rejected
-from relay.forward.tally import observe_all
 from relay.forward.transform import Record
+from relay.gathered import observe_all
 from relay.metrics import Metrics
 from relay.outcome import OUTCOME_OF, Outcome, Reason
 from relay.retry import Schedule

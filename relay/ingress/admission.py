@@ -46,7 +46,8 @@ class Refused(StrEnum):
     NO_KEY_MATCHES = "no_key_matches"
 
 
-@dataclass(frozen=True, slots=True)
+# Not frozen, for the same reason as `relay.envelope.Envelope`.
+@dataclass(slots=True)
 class Head:
     """The headers of a delivery that may be signed: its body decides."""
 

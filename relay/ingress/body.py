@@ -14,6 +14,7 @@ from typing import Any
 
 from relay.config import ServerConfig
 from relay.customerio.signature import Verification
+from relay.envelope import Envelope
 from relay.ingress.answers import BUSY, TOO_LARGE, Answer
 from relay.ingress.spill import Spill
 
@@ -89,6 +90,19 @@ class Body:
             if self.is_complete:
                 await self._finish()
                 return None
+
+    def envelope(
+        self, route: str, received_at_s: float, headers: tuple[tuple[str, str], ...]
+    ) -> Envelope:
+        """
+        Make what is kept of this delivery; a spilled file belongs to it from now on.
+
+        It may be needed also when no commit comes in time: the append may still be under way.
+        """
+        if self.spill is None:
+            return Envelope(route, received_at_s, headers, self.data)
+        self.is_kept = True
+        return Envelope(route, received_at_s, headers, b"", self.spill.name, self.size_bytes)
 
     async def release(self) -> None:
         """Give the bytes back to the cap; remove a spilled file that nobody keeps."""

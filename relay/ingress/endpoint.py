@@ -22,7 +22,6 @@ from typing import Any
 from relay.clock import Clock
 from relay.config import Config
 from relay.customerio.signature import Verification
-from relay.envelope import Envelope
 from relay.errors import SpoolClosed, SpoolError, SpoolFull
 from relay.ingress import answers
 from relay.ingress.admission import Head, Pairs, Refused, admit, announced_bytes, read_headers
@@ -93,7 +92,7 @@ class Ingress:
         self._state = State.STARTING if spool is None else State.OPEN
         self._in_flight = InFlight(config.server.max_bytes_in_flight)
         self._deadlines = Deadlines()
-        self._observe_ack_s = metrics.ack_seconds.observe
+        self._acks_s = metrics.gathered.values(metrics.ack_seconds)
         self._complaints = Complaints(clock)
         self.senders = Senders(config, metrics)
 
@@ -170,14 +169,14 @@ class Ingress:
         finally:
             self._in_flight.deliveries -= 1
             await body.release()
-        self._observe_ack_s(time.perf_counter() - started_s)
+        self._acks_s.observe(time.perf_counter() - started_s)
 
     async def _take(self, route: Route, headers: Pairs, body: Body) -> Answer:
         """Decide one delivery's answer; every exception of ours becomes a 503."""
+        if self._state not in _TAKES:
+            starts = self._state is State.STARTING
+            return answers.STARTING if starts else answers.DRAINING
         try:
-            if self._state not in _TAKES:
-                starts = self._state is State.STARTING
-                return answers.STARTING if starts else answers.DRAINING
             found, is_repeated = read_headers(headers)
             now_s = self._clock.wall_s()
             head = admit(found, is_repeated=is_repeated, now_s=now_s, max_age_s=route.max_age_s)
@@ -186,25 +185,14 @@ class Ingress:
             if announced_bytes(found) > self._limits.max_body_bytes:
                 return answers.TOO_LARGE
             return await self._store(route, head, body, now_s)
-        except SpoolFull as error:
-            self._complaints.tell("delivery_not_stored", route.name, "full", hint=error.hint)
-            return answers.FULL
-        except SpoolClosed:
-            return answers.CLOSED
-        except (SpoolError, OSError) as error:
-            self._complaints.tell("delivery_not_stored", route.name, type(error).__name__)
-            return answers.FAILED
         except Exception as error:  # noqa: BLE001 - promise 3: our bugs answer 503
-            self._complaints.tell(
-                "delivery_failed", route.name, type(error).__name__, where=describe(error)["where"]
-            )
-            return answers.INTERNAL
+            return self._failed(route, error)
 
     async def _store(self, route: Route, head: Head, body: Body, now_s: float) -> Answer:
         """Read, verify and append; each within its time."""
-        task = asyncio.current_task()
+        loop, task = asyncio.get_running_loop(), asyncio.current_task()
         assert task is not None
-        loop = asyncio.get_running_loop()
+        assert self._spool is not None
         verification = Verification(route.keys, head.timestamp)
         late = answers.TOO_SLOW
         self._deadlines.set(task, loop, self._limits.body_timeout)
@@ -217,31 +205,33 @@ class Ingress:
                 return self._refuse(route, Refused.NO_KEY_MATCHES)
             late = answers.NO_COMMIT
             self._deadlines.set(task, loop, self._limits.append_timeout)
-            await self._append(route, head, body, now_s)
+            await self._spool.append([body.envelope(route.name, now_s, head.kept)])
+        except SpoolError:
+            body.is_kept = False
+            raise
         except asyncio.CancelledError:
             if not self._deadlines.has_passed(task):
                 raise
             return late
         finally:
             self._deadlines.clear(task)
-        route.count_key(index)
-        route.observe_skew_s(now_s - head.timestamp_s)
+        route.keys_used[index].number += 1
+        route.skews_s.observe(now_s - head.timestamp_s)
         return answers.ACCEPTED
 
-    async def _append(self, route: Route, head: Head, body: Body, now_s: float) -> None:
-        assert self._spool is not None
-        if body.spill is None:
-            envelope = Envelope(route.name, now_s, head.kept, body.data)
-        else:
-            name, size_bytes = body.spill.name, body.size_bytes
-            envelope = Envelope(route.name, now_s, head.kept, b"", name, size_bytes)
-            # Also when no commit comes in time: the append may still be under way.
-            body.is_kept = True
-        try:
-            await self._spool.append([envelope])
-        except SpoolError:
-            body.is_kept = False
-            raise
+    def _failed(self, route: Route, error: Exception) -> Answer:
+        """Say that a delivery is not stored, and why."""
+        kind = type(error).__name__
+        if isinstance(error, SpoolClosed):
+            return answers.CLOSED
+        if isinstance(error, SpoolFull):
+            self._complaints.tell("delivery_not_stored", route.name, "full", hint=error.hint)
+            return answers.FULL
+        if isinstance(error, (SpoolError, OSError)):
+            self._complaints.tell("delivery_not_stored", route.name, kind)
+            return answers.FAILED
+        self._complaints.tell("delivery_failed", route.name, kind, where=describe(error)["where"])
+        return answers.INTERNAL
 
     def _refuse(self, route: Route, why: Refused) -> Answer:
         route.count_refused(why)

@@ -10,7 +10,7 @@ from relay.config import Config, RouteConfig
 from relay.customerio.signature import Keys
 from relay.errors import ConfigError
 from relay.ingress.admission import Refused
-from relay.ingress.answers import BAD_SIGNATURE
+from relay.ingress.answers import ACCEPTED, BAD_SIGNATURE
 from relay.metrics import Metrics
 
 
@@ -18,13 +18,13 @@ class Route:
     """One route's keys and its counters, bound to their labels."""
 
     __slots__ = (
-        "_key_counters",
+        "_accepted",
         "_metrics",
-        "_status_counters",
         "keys",
+        "keys_used",
         "max_age_s",
         "name",
-        "observe_skew_s",
+        "skews_s",
         "unsigned",
     )
 
@@ -39,28 +39,25 @@ class Route:
         self.name = name
         self.max_age_s = config.signature_max_age
         self.unsigned = BAD_SIGNATURE[config.on_bad_signature]
-        self.observe_skew_s = metrics.signature_skew_seconds.labels(name).observe
         self._metrics = metrics
-        self._key_counters = [
-            metrics.signature_key.labels(name, str(index)) for index in range(len(self.keys))
+        gathered = metrics.gathered
+        self.skews_s = gathered.values(metrics.signature_skew_seconds.labels(name))
+        self.keys_used = [
+            gathered.count(metrics.signature_key.labels(name, str(index)))
+            for index in range(len(self.keys))
         ]
-        self._status_counters = {200: metrics.deliveries.labels(name, "200")}
+        self._accepted = gathered.count(metrics.deliveries.labels(name, str(ACCEPTED.status)))
 
     def count_answer(self, status: int) -> None:
         """Count one delivery by its answer."""
-        counter = self._status_counters.get(status)
-        if counter is None:
-            counter = self._metrics.deliveries.labels(self.name, str(status))
-            self._status_counters[status] = counter
-        counter.inc()
+        if status == ACCEPTED.status:
+            self._accepted.number += 1
+        else:
+            self._metrics.deliveries.labels(self.name, str(status)).inc()
 
     def count_gone(self) -> None:
         """Count a delivery whose sender went away before it was complete."""
         self._metrics.deliveries.labels(self.name, "disconnected").inc()
-
-    def count_key(self, index: int) -> None:
-        """Count which key a correct signature was made with."""
-        self._key_counters[index].inc()
 
     def count_refused(self, why: Refused) -> None:
         """Count what was wrong with a signature."""

@@ -1,27 +1,29 @@
 """
-One request and its answer, as uvicorn runs it, with what we need otherwise.
+One request and its answer: the ASGI side of a connection, in the place of uvicorn's cycle.
 
-Overridden, and why:
+What is otherwise than there, and why:
 
 * ``run_asgi``: an exception of ours answers 503 with ``Retry-After``, where uvicorn answers 500,
   which Customer.io repeats after an hour; and it is logged without any value of a frame.
 * ``send``: status, headers and body leave in one write, and the status line and headers of an
   answer that is always the same are made once. No ``server`` and no ``date`` header is added.
 * ``receive``: reading goes on only when this body needs it; uvicorn's reads on and lets a sender
-  pile up pipelined requests behind one that waits.
+  pile up pipelined requests behind one that waits. A body that came in one piece is handed on as
+  that piece, and nothing is made to wait with unless something waits.
 """
 
 from __future__ import annotations
 
+import asyncio
 import http
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from enum import Enum
 from functools import lru_cache
 from typing import Any
 
 import structlog
-from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
+from uvicorn.protocols.http.flow_control import FlowControl
 
 from relay.logs import describe
 
@@ -92,13 +94,66 @@ def _head_of(message: Any) -> Head:
     return Head(message["status"], [(name.lower(), value) for name, value in headers])
 
 
-class Exchange(RequestResponseCycle):
-    """One request and its answer."""
+class Exchange:
+    """
+    One request and its answer.
 
-    # Changed by `send` alone: the head that waits for the first bytes of the body, so that both
-    # leave in one write; and how the end of the body is told.
-    _head: Head | None = None
-    _framing = Framing.SIZED
+    *body* holds what has come of the request's body and was not received yet; *more_body* says
+    that more will. The connection changes these, `disconnected` and `keep_alive`, and calls
+    `wake` after it.
+    """
+
+    __slots__ = (
+        "_framing",
+        "_has_news",
+        "_head",
+        "_left_bytes",
+        "_loop",
+        "_waiter",
+        "body",
+        "disconnected",
+        "flow",
+        "keep_alive",
+        "more_body",
+        "on_response",
+        "response_complete",
+        "response_started",
+        "scope",
+        "transport",
+        "waiting_for_100_continue",
+    )
+
+    def __init__(  # noqa: PLR0913 - what a connection knows of a request
+        self,
+        scope: dict[str, Any],
+        transport: asyncio.Transport,
+        flow: FlowControl,
+        loop: asyncio.AbstractEventLoop,
+        on_response: Callable[[], None],
+        *,
+        waiting_for_100_continue: bool,
+        keep_alive: bool,
+    ) -> None:
+        self.scope = scope
+        self.transport = transport
+        self.flow = flow
+        self._loop = loop
+        self.on_response = on_response
+        self.waiting_for_100_continue = waiting_for_100_continue
+        self.keep_alive = keep_alive
+        # The request, as far as it has come.
+        self.disconnected = False
+        self.body: bytes | bytearray = b""
+        self.more_body = True
+        self._has_news = False
+        self._waiter: asyncio.Future[None] | None = None
+        # The answer: the head that waits for the first bytes of the body, so that both leave in
+        # one write; how the end of the body is told, and what is left until there.
+        self.response_started = False
+        self.response_complete = False
+        self._head: Head | None = None
+        self._framing = Framing.SIZED
+        self._left_bytes = 0
 
     @property
     def is_answerable(self) -> bool:
@@ -160,7 +215,7 @@ class Exchange(RequestResponseCycle):
         if head.closes or self.more_body:
             # An answer before the end of the body is the last: `Guard` reads what is still sent.
             self.keep_alive = False
-        self.expected_content_length = head.length_bytes
+        self._left_bytes = head.length_bytes
         if not head.is_sized:
             is_old = self.scope["http_version"] == "1.0"
             self._framing = Framing.CLOSED if is_old else Framing.CHUNKED
@@ -172,8 +227,8 @@ class Exchange(RequestResponseCycle):
         elif self._framing is Framing.CHUNKED:
             body = _chunk(body, more=more)
         elif self._framing is Framing.SIZED:
-            self.expected_content_length -= len(body)
-            if self.expected_content_length < 0 or (self.expected_content_length and not more):
+            self._left_bytes -= len(body)
+            if self._left_bytes < 0 or (self._left_bytes and not more):
                 raise RuntimeError("the answer's body has another length than its header says")
         if self._head is not None:
             is_chunked = self._framing is Framing.CHUNKED and not is_headless
@@ -183,8 +238,26 @@ class Exchange(RequestResponseCycle):
             self.transport.write(body)
         if not more:
             self.response_complete = True
-            self.message_event.set()
+            self.wake()
             self.on_response()
+
+    def add(self, body: bytes) -> None:
+        """Take the next bytes of the request's body."""
+        held = self.body
+        if not held:
+            self.body = body
+        elif isinstance(held, bytearray):
+            held += body
+        else:
+            self.body = bytearray(held)
+            self.body += body
+
+    def wake(self) -> None:
+        """Let whoever receives see what has changed."""
+        self._has_news = True
+        waiter = self._waiter
+        if waiter is not None and not waiter.done():
+            waiter.set_result(None)
 
     async def receive(self) -> Any:
         """Give the next piece of the body, or say that the sender is gone."""
@@ -194,11 +267,13 @@ class Exchange(RequestResponseCycle):
         if not self.disconnected and not self.response_complete:
             if self.more_body:
                 self.flow.resume_reading()
-            await self.message_event.wait()
-            self.message_event.clear()
+            if not self._has_news:
+                self._waiter = self._loop.create_future()
+                await self._waiter
+            self._has_news = False
         if self.disconnected or self.response_complete:
             return {"type": "http.disconnect"}
-        body, self.body = self.body, bytearray()
+        body, self.body = self.body, b""
         return {"type": "http.request", "body": bytes(body), "more_body": self.more_body}
 
 

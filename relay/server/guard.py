@@ -31,6 +31,7 @@ import math
 import struct
 import termios
 import urllib.parse
+from collections import deque
 from enum import Enum
 from typing import Protocol
 
@@ -100,7 +101,10 @@ class Guard(HttpToolsProtocol):
         self._host = host
         # Changed by the callbacks of this connection only, all in the loop.
         self._at = At.IDLE
+        # The request that is answered, those that wait behind it, and the last that began.
         self._running: Exchange | None = None
+        self._queue: deque[Exchange] = deque()
+        self._incoming: Exchange
         self._requests = 0
         self._unparsed_bytes = 0
         self._lingered_bytes = 0
@@ -127,11 +131,12 @@ class Guard(HttpToolsProtocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Tell everybody who waits for this sender that it is gone."""
-        for exchange in (self._running, *(queued for queued, _ in self.pipeline)):
+        for exchange in (self._running, *self._queue):
             if exchange is not None:
                 exchange.disconnected = True
+                exchange.wake()
         super().connection_lost(exc)
-        self.pipeline.clear()
+        self._queue.clear()
         self._running = None
         self._at = At.ENDING
         self._host.lost()
@@ -149,7 +154,7 @@ class Guard(HttpToolsProtocol):
         """End after the answer under way, or after the first one; at once when nothing is due."""
         self._is_last = True
         if self._running is not None:
-            self.cycle.keep_alive = False
+            self._incoming.keep_alive = False
         elif self._at is At.IDLE and self._requests:
             self._close_idle()
 
@@ -220,7 +225,7 @@ class Guard(HttpToolsProtocol):
         version = self.parser.get_http_version()
         path, raw_path, query = _target(self.url)
         exchange = Exchange(
-            scope={
+            {
                 "type": "http",
                 "asgi": {"version": self.asgi_version, "spec_version": "2.3"},
                 "http_version": version,
@@ -235,36 +240,32 @@ class Guard(HttpToolsProtocol):
                 "client": self.client,
                 "state": {},
             },
-            transport=self.transport,
-            flow=self.flow,
-            logger=self.logger,
-            access_logger=self.access_logger,
-            access_log=False,
-            default_headers=[],
-            message_event=asyncio.Event(),
-            expect_100_continue=self.expect_100_continue,
+            self.transport,
+            self.flow,
+            self.loop,
+            self.on_response_complete,
+            waiting_for_100_continue=self.expect_100_continue,
             keep_alive=(
                 version != "1.0" and not self._is_last and self.parser.should_keep_alive()
             ),
-            on_response=self.on_response_complete,
         )
-        self.cycle = exchange
+        self._incoming = exchange
         self._at = At.BODY
         self._requests += 1
         if self._running is None:
             self._start(exchange)
         else:
             self.flow.pause_reading()
-            self.pipeline.appendleft((exchange, self.app))
+            self._queue.append(exchange)
 
     def on_body(self, body: bytes) -> None:
         """Hand the next bytes of the body on; read no more until they are taken."""
         self._unparsed_bytes = 0
-        exchange = self.cycle
-        exchange.body += body
+        exchange = self._incoming
+        exchange.add(body)
         if len(exchange.body) > HIGH_WATER_LIMIT:
             self.flow.pause_reading()
-        exchange.message_event.set()
+        exchange.wake()
 
     def on_message_complete(self) -> None:
         """The request is whole."""
@@ -272,8 +273,8 @@ class Guard(HttpToolsProtocol):
         if self._at is At.HEAD:
             return
         self._at = At.IDLE
-        self.cycle.more_body = False
-        self.cycle.message_event.set()
+        self._incoming.more_body = False
+        self._incoming.wake()
 
     # What goes out.
 
@@ -287,11 +288,11 @@ class Guard(HttpToolsProtocol):
             # An answer before the end of the body leaves the sender time to finish it.
             limits = self._host.limits
             self._end(limits.body_timeout if done.more_body else LINGER_S)
-        elif self.pipeline:
-            queued, _ = self.pipeline.pop()
-            if not self.pipeline and self._at is not At.ENDING:
+        elif self._queue:
+            queued = self._queue.popleft()
+            if not self._queue and self._at is not At.ENDING:
                 self.flow.resume_reading()
-            self._start(queued)  # type: ignore[arg-type]
+            self._start(queued)
         elif self._at is At.ENDING:
             self._end(LINGER_S)
         else:
@@ -303,7 +304,10 @@ class Guard(HttpToolsProtocol):
     def _start(self, exchange: Exchange) -> None:
         self._running = exchange
         self.deadline_s = math.inf
-        self._start_asgi_task(exchange, self.app)
+        task = self.loop.create_task(exchange.run_asgi(self.app))
+        # The loop itself keeps no task alive.
+        self.tasks.add(task)
+        task.add_done_callback(self.tasks.discard)
 
     def _ignore_upgrade(self, rest: bytes) -> None:
         """
@@ -344,20 +348,20 @@ class Guard(HttpToolsProtocol):
             if not running.is_answerable:
                 self._last_words = b""
             running.disconnected = True
-            running.message_event.set()
+            running.wake()
             self._running = running = None
         if running is None:
             self._end(LINGER_S)
 
     def _drop_incomplete(self) -> None:
         """Forget the request that waits behind others and will never be whole."""
-        if self._at is At.BODY and self.pipeline:
-            self.pipeline.popleft()
+        if self._at is At.BODY and self._queue:
+            self._queue.pop()
 
     def _end(self, linger_s: float) -> None:
         """Say no more; read until the sender has finished too."""
         self._at = At.ENDING
-        self.pipeline.clear()
+        self._queue.clear()
         self.deadline_s = self.loop.time() + linger_s
         if self.transport.is_closing():
             return

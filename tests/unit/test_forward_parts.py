@@ -1,11 +1,10 @@
-"""The small parts of forwarding: claims, tally, mode, addresses, hold."""
+"""The small parts of forwarding: claims, mode, addresses, hold."""
 
 from __future__ import annotations
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from prometheus_client import Histogram
 
 from relay.clock import ManualClock
 from relay.config import RouteConfig
@@ -16,7 +15,6 @@ from relay.forward.decode import Decoded
 from relay.forward.hold import Hold
 from relay.forward.inlet import addresses, make_inlet
 from relay.forward.mode import Mode
-from relay.forward.tally import observe_all
 from relay.forward.transform import Record
 from relay.metrics import Metrics
 from relay.retry import Schedule
@@ -48,25 +46,6 @@ def test_a_replayed_entry_does_not_follow_and_frees_nobody():
     assert not claims.claim(decoded(3))
     assert claims.release("e", 2) == []
     assert [each.entry.position for each in claims.release("e", 1)] == [3]
-
-
-@given(st.lists(st.floats(-10, 1000), max_size=50))
-def test_many_observations_count_like_one_by_one(values):
-    """Bulk and single observation give the same buckets, count and sum."""
-    one, many = (Histogram("h", "h", buckets=(0.1, 1, 10), registry=None) for _ in range(2))
-    for value in values:
-        one.observe(value)
-    observe_all(many, values)
-    before, after = (
-        [(sample.name, sample.labels, sample.value) for sample in each.collect()[0].samples]
-        for each in (one, many)
-    )
-    for (name, labels, value), (other_name, other_labels, other) in zip(
-        before, after, strict=True
-    ):
-        assert (name, labels) == (other_name, other_labels)
-        if not name.endswith("_created"):
-            assert other == pytest.approx(value)
 
 
 @pytest.mark.parametrize(
