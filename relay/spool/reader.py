@@ -202,7 +202,7 @@ class Reader:
 
     async def _fill(self) -> None:
         """Have more ready, if there is; a cancelled caller loses nothing of it."""
-        if self._filling is None:
+        if self._filling is None or self._filling.done():
             if not self._may_have_replays and self._is_fresh():
                 self._take_in(self._read())
                 return
@@ -211,7 +211,8 @@ class Reader:
         await asyncio.shield(self._filling)
 
     def _filled(self, done: asyncio.Future[None]) -> None:
-        self._filling = None
+        if self._filling is done:
+            self._filling = None
         # Retrieved, so that a failure nobody waits for any more is not reported as forgotten.
         if not done.cancelled():
             done.exception()
@@ -224,7 +225,7 @@ class Reader:
             except BaseException:
                 self._may_have_replays = True
                 raise
-        if not self._replayed and self._has_more():
+        elif self._has_more():
             loop = asyncio.get_running_loop()
             self._take_in(await loop.run_in_executor(self._source.executor, self._read))
 
