@@ -13,6 +13,7 @@ from relay.config import SpoolConfig
 from relay.envelope import Entry, Envelope
 from relay.metrics import Metrics
 from relay.outcome import OUTCOME_OF, Reason
+from relay.spool import frame
 from relay.spool.local import LocalSpool
 from relay.spool.port import Settlement, Spool
 
@@ -117,3 +118,8 @@ def copy_of(folder: Path, to: Path) -> Path:
 def newest_segment(folder: Path) -> Path:
     """The log's last file."""
     return max((folder / "log").iterdir())
+
+
+def size_bytes(kept: Envelope) -> int:
+    """Say how many bytes of the log *kept* takes."""
+    return frame.size_bytes(kept, frame.pack_headers(kept.headers))

@@ -77,12 +77,18 @@ _frame = cast("Callable[[tuple[Any, ...]], Frame]", partial(tuple.__new__, Frame
 
 
 @lru_cache(maxsize=1024)
-def _headers_bytes(headers: tuple[tuple[str, str], ...]) -> bytes:
+def _header_head(name: str, value_bytes: int) -> bytes:
+    raw_name = name.encode("utf-8", "surrogatepass")
+    return _HEADER.pack(len(raw_name), value_bytes) + raw_name
+
+
+def pack_headers(headers: tuple[tuple[str, str], ...]) -> bytes:
+    """Turn *headers* into the bytes that stand in a frame."""
     parts = []
     for name, value in headers:
-        raw_name = name.encode("utf-8", "surrogatepass")
         raw_value = value.encode("utf-8", "surrogatepass")
-        parts += [_HEADER.pack(len(raw_name), len(raw_value)), raw_name, raw_value]
+        parts.append(_header_head(name, len(raw_value)))
+        parts.append(raw_value)
     return b"".join(parts)
 
 
@@ -110,18 +116,21 @@ def _route(raw: bytes) -> str:
     return raw.decode("utf-8", "surrogatepass")
 
 
-def size_bytes(envelope: Envelope) -> int:
-    """Say how many bytes of the log *envelope* will take."""
+def size_bytes(envelope: Envelope, headers: bytes) -> int:
+    """Say how many bytes of the log *envelope* will take; *headers* are its own, packed."""
     body = _SPILL.size + len(envelope.spill.encode()) if envelope.spill else len(envelope.body)
-    headers = _headers_bytes(envelope.headers)
     return OVERHEAD_BYTES + len(_route_bytes(envelope.route)) + len(headers) + body
 
 
 def encode(
-    envelope: Envelope, *, position: int, durable: int, epoch: int, salt: int
+    envelope: Envelope, headers: bytes, *, position: int, durable: int, epoch: int, salt: int
 ) -> tuple[bytes, bytes, bytes]:
-    """Turn *envelope* into a frame: the head, the body and the checksum, to be joined."""
-    route, headers = _route_bytes(envelope.route), _headers_bytes(envelope.headers)
+    """
+    Turn *envelope* into a frame: the head, the body and the checksum, to be joined.
+
+    *headers* are its headers, packed.
+    """
+    route = _route_bytes(envelope.route)
     body, flags = envelope.body, 0
     if envelope.spill:
         body = _SPILL.pack(envelope.spill_bytes) + envelope.spill.encode()

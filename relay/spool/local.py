@@ -128,12 +128,12 @@ class LocalSpool:
             if room.lacks(need):
                 raise room.over_quota(need)
         try:
-            last = await self._log.append(envelopes)
+            last = await self._log.append(envelopes, need)
         except SpoolFull as error:
             room.refused(need, error)
             if not await room.make():
                 raise
-            last = await self._log.append(envelopes)
+            last = await self._log.append(envelopes, need)
         room.full_because = ""
         room.large_bytes += sum([envelope.spill_bytes for envelope in envelopes])
         return last

@@ -29,9 +29,9 @@ from relay.metrics import Metrics
 from relay.spool.writer import Writer, Written
 
 _GROUP_BYTES = 8 * 1024 * 1024
-_APPROXIMATE_HEAD_BYTES = 128
 
-_Waiter = tuple[Sequence[Envelope], "asyncio.Future[int]", float]
+# What is to be written, its bytes, who waits for it, and since when.
+_Waiter = tuple[Sequence[Envelope], int, "asyncio.Future[int]", float]
 
 
 class Log:
@@ -43,7 +43,10 @@ class Log:
 
     def __init__(self, writer: Writer, metrics: Metrics, on_commit: Callable[[], None]) -> None:
         self.writer = writer
-        self._metrics = metrics
+        gathered = metrics.gathered
+        self._appends_s = gathered.values(metrics.append_seconds)
+        self._fsyncs_s = gathered.values(metrics.fsync_seconds)
+        self._groups = gathered.values(metrics.append_group)
         self._on_commit = on_commit
         self._loop = asyncio.get_running_loop()
         # Owned by the loop. `last_position` is what has been acknowledged.
@@ -58,9 +61,11 @@ class Log:
         self._thread = threading.Thread(target=self._work, name="spool-writer", daemon=True)
         self._thread.start()
 
-    def append(self, envelopes: Sequence[Envelope]) -> asyncio.Future[int]:
+    def append(self, envelopes: Sequence[Envelope], size_bytes: int) -> asyncio.Future[int]:
         """
         Queue *envelopes* for the next write; the future gives the last one's position.
+
+        *size_bytes* is about what they take, as `waiting_bytes` counts it.
 
         Raises:
             SpoolClosed: the log is closed.
@@ -68,9 +73,8 @@ class Log:
         if self._is_closed:
             raise SpoolClosed("the spool is closed")
         future = self._loop.create_future()
-        self._waiting.append((envelopes, future, time.perf_counter()))
-        for envelope in envelopes:
-            self.waiting_bytes += len(envelope.body) + _APPROXIMATE_HEAD_BYTES
+        self._waiting.append((envelopes, size_bytes, future, time.perf_counter()))
+        self.waiting_bytes += size_bytes
         if not self._is_busy:
             self._is_busy = True
             self._idle.clear()
@@ -107,14 +111,9 @@ class Log:
         self._jobs.put(None)
 
     def _hand_over(self) -> None:
-        group, size_bytes, taken = self._waiting, 0, 0
-        for envelopes, _, _ in group:
-            size_bytes += sum(len(envelope.body) for envelope in envelopes)
-            taken += 1
-            if size_bytes >= _GROUP_BYTES:
-                break
-        self._waiting = group[taken:]
-        group = group[:taken]
+        group, self._waiting = self._waiting, []
+        if self.waiting_bytes > _GROUP_BYTES:
+            group, self._waiting = _split(group)
         self._jobs.put(lambda: self._write(group))
 
     def _work(self) -> None:
@@ -123,7 +122,7 @@ class Log:
 
     def _write(self, group: list[_Waiter]) -> None:
         try:
-            results = self.writer.write([envelopes for envelopes, _, _ in group])
+            results = self.writer.write([envelopes for envelopes, _, _, _ in group])
         except Exception as error:  # noqa: BLE001  # a bug must not leave callers waiting
             self.writer.failed = f"the log failed: {type(error).__name__}"
             results = [SpoolFailed(self.writer.failed)] * len(group)
@@ -138,10 +137,9 @@ class Log:
         self.last_position = self.writer.position
         self._on_commit()
         now_s = time.perf_counter()
-        observe = self._metrics.append_seconds.observe
-        for (envelopes, future, started_s), result in zip(group, results, strict=True):
-            for envelope in envelopes:
-                self.waiting_bytes -= len(envelope.body) + _APPROXIMATE_HEAD_BYTES
+        observe = self._appends_s.observe
+        for (_, size_bytes, future, started_s), result in zip(group, results, strict=True):
+            self.waiting_bytes -= size_bytes
             if future.done():
                 continue
             if isinstance(result, SpoolError):
@@ -150,13 +148,23 @@ class Log:
                 future.set_result(result)
                 observe(now_s - started_s)
         for fsync_s in self.writer.fsync_s:
-            self._metrics.fsync_seconds.observe(fsync_s)
-        self._metrics.append_group.observe(len(group))
+            self._fsyncs_s.observe(fsync_s)
+        self._groups.observe(len(group))
         if self._waiting:
             self._hand_over()
         else:
             self._is_busy = False
             self._idle.set()
+
+
+def _split(waiting: list[_Waiter]) -> tuple[list[_Waiter], list[_Waiter]]:
+    """Give those that fill one write, and the rest."""
+    size_bytes = 0
+    for number, waiter in enumerate(waiting, 1):
+        size_bytes += waiter[1]
+        if size_bytes >= _GROUP_BYTES:
+            return waiting[:number], waiting[number:]
+    return waiting, []
 
 
 def _resolve(future: asyncio.Future[Any], result: Any, problem: Exception | None) -> None:

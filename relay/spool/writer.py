@@ -169,7 +169,8 @@ class Writer:
 
     def _hold(self, envelopes: Sequence[Envelope]) -> None:
         """Encode *envelopes* behind those already held; commit and roll first if they need it."""
-        need = sum(frame.size_bytes(envelope) for envelope in envelopes)
+        packed = [frame.pack_headers(envelope.headers) for envelope in envelopes]
+        need = sum(map(frame.size_bytes, envelopes, packed))
         spilled = any(envelope.spill for envelope in envelopes)
         if spilled:
             # The new name is longer by its position.
@@ -179,12 +180,13 @@ class Writer:
             self._roll(need)
         position, salt = self._next, self.segments[-1].salt
         parts: list[bytes] = []
-        for offset, envelope in enumerate(envelopes):
-            stored = self._keep_spill(envelope, position + offset) if envelope.spill else envelope
-            self.routes[envelope.route] = position + offset
+        for at, (envelope, headers) in enumerate(zip(envelopes, packed, strict=True), position):
+            stored = self._keep_spill(envelope, at) if envelope.spill else envelope
+            self.routes[envelope.route] = at
             parts += frame.encode(
                 stored,
-                position=position + offset,
+                headers,
+                position=at,
                 durable=self.position,
                 epoch=self.epoch,
                 salt=salt,

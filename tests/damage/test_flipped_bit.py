@@ -12,6 +12,7 @@ from spool_kit import (
     envelopes,
     newest_segment,
     settlements,
+    size_bytes,
     spool_at,
     take,
     take_all,
@@ -20,7 +21,6 @@ from spool_kit import (
 from relay.audit import audit_deep
 from relay.envelope import Envelope
 from relay.outcome import Outcome, Reason
-from relay.spool.frame import size_bytes
 from relay.spool.port import Query
 from relay.spool.segment import HEADER_BYTES
 

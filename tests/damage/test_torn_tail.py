@@ -5,10 +5,19 @@ from __future__ import annotations
 import shutil
 
 import pytest
-from spool_kit import account, copy_of, envelope, newest_segment, numbers, spool_at, take, take_all
+from spool_kit import (
+    account,
+    copy_of,
+    envelope,
+    newest_segment,
+    numbers,
+    size_bytes,
+    spool_at,
+    take,
+    take_all,
+)
 
 from relay.outcome import Outcome
-from relay.spool.frame import size_bytes
 from relay.spool.segment import HEADER_BYTES
 
 

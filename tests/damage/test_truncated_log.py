@@ -5,11 +5,19 @@ from __future__ import annotations
 import os
 
 import pytest
-from spool_kit import account, envelopes, newest_segment, settlements, spool_at, take, take_all
+from spool_kit import (
+    account,
+    envelopes,
+    newest_segment,
+    settlements,
+    size_bytes,
+    spool_at,
+    take,
+    take_all,
+)
 
 from relay.audit import audit, audit_deep
 from relay.outcome import Outcome, Reason
-from relay.spool.frame import size_bytes
 from relay.spool.port import Query
 from relay.spool.segment import HEADER_BYTES
 
