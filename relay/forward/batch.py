@@ -41,6 +41,7 @@ class Piece:
 
     *attempts* counts temporary failures and sets the delay; *failures* counts the ones that
     become a refusal in the end (500). In the ticks of `relay.forward.suspects`, 0 for never:
+    *sent* is the moment of the latest sending,
     *put_off* is the moment of the first temporary failure, *refused* that of the latest refusal
     of its records for themselves, *marked* that of the latest of all together for the set-up.
     *proofs* and *witnessed* are the evidence against it. *due_s* is the monotonic second before
@@ -50,6 +51,7 @@ class Piece:
     records: list[Record]
     attempts: int = 0
     failures: int = 0
+    sent: int = 0
     put_off: int = 0
     refused: int = 0
     marked: int = 0

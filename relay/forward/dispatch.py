@@ -147,7 +147,8 @@ class Dispatch:
             return None
         self._is_probing = is_probe
         self.limit.started()
-        return Request(piece, self.mode.as_batch, self.suspects.sent(), is_probe)
+        piece.sent = self.suspects.sent()
+        return Request(piece, self.mode.as_batch, piece.sent, is_probe)
 
     def wakes_in_s(self) -> float | None:
         """Seconds until `take` may give something that it does not give now; ``None``: never."""

@@ -5,6 +5,9 @@ An inlet that refuses an event may mean the event or be set up wrongly, and its 
 What tells is whether the same inlet took another event *after* the refusal. So a refused event is
 suspect; when another was taken since, it is tried again, and only if it is refused again is it
 blamed. A success counts for the moment at which its request was *sent*: the answer may be late.
+Of two requests under way at once either may be answered first: a refusal that was
+not the event's first counts for when it was sent too, so that whatever was taken beside that try
+comes after the refusal before it, and the last event of a quiet night does not wait for another.
 Within one 207 the items stand in the order in which they were read, so a later item that was
 taken is a witness too, but even then the event gets its second try: the set-up may have been
 mended in the middle of a batch.
@@ -79,13 +82,16 @@ class Suspects:
         *witnessed*: a later item of the same answer was taken.
         """
         self._tick += 1
+        moment = self._tick
         if self.is_proven(piece):
             piece.proofs += 1
             if piece.proofs >= (_PROOFS_EVENT if fate is Fate.EVENT else _PROOFS_SETUP):
                 return True
+        elif piece.refused:
+            moment = piece.sent
         if not piece.refused:
             self._refused_in_a_row += len(piece)
-        piece.refused = self._tick
+        piece.refused = moment
         piece.witnessed = witnessed
         return False
 

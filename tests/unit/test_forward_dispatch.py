@@ -124,6 +124,22 @@ def test_a_success_that_was_sent_before_the_refusal_proves_nothing():
     assert bench.refused == []
 
 
+def test_what_was_taken_beside_a_second_try_comes_after_the_first_refusal():
+    """Of two requests under way either may be answered first: the last event of all is decided."""
+    bench = Bench()
+    bench.add(1)
+    bench.items(bench.next(), INVALID)
+    again = bench.next()
+    bench.add(2)
+    other = bench.next()
+    assert (sent(again), sent(other)) == ([1], [2])
+    bench.items(again, INVALID)
+    assert bench.refused == []
+    bench.took(other)
+    bench.items(bench.next(), INVALID)
+    assert (bench.delivered, bench.refused) == ([2], [1])
+
+
 def test_a_later_item_of_the_same_answer_is_a_witness():
     """The refused item gets its second try at once and is blamed; the last item is not."""
     bench = Bench()
