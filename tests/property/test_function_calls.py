@@ -83,7 +83,7 @@ def call(entry: Function, arguments: list[Any]) -> Any:
         return str(failed)
 
 
-@settings(max_examples=1500, deadline=None)
+@settings(max_examples=600, deadline=None)
 @given(st.sampled_from(functions()), st.data())
 def test_any_arguments_give_a_value_or_an_error(entry, data):
     """A function given anything gives a value or its own error, and changes no argument."""
@@ -98,7 +98,11 @@ def test_any_arguments_give_a_value_or_an_error(entry, data):
 
 
 @settings(max_examples=300, deadline=None)
-@given(st.sampled_from(functions()), TEXTS.filter(lambda text: len(text) > 5))
+# A text of words alone may stand in a message by itself.
+@given(
+    st.sampled_from(functions()),
+    TEXTS.filter(lambda text: len(text) > 5 and not text.replace(" ", "").isalpha()),
+)
 @example(find("date"), "a person's name")
 @example(find("to_integer"), "a person's name")
 @example(find("json_to_object"), "a person's name")
