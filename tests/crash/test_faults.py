@@ -115,12 +115,12 @@ async def tell(stack: Stack, *, scale_s: float, kills: int) -> None:
 
 async def test_no_loss_through_outage_storm_and_wrong_org(stack):
     """Outage, 429 storm, partial 207s and a wrong org lose nothing and send nothing twice."""
-    await tell(stack, scale_s=4, kills=0)
+    await tell(stack, scale_s=3, kills=0)
 
 
 async def test_exactly_one_outcome_through_kills(stack):
     """The same with kill -9 in every step: nothing is lost, only what was in flight repeats."""
-    await tell(stack, scale_s=4, kills=len(STEPS))
+    await tell(stack, scale_s=3, kills=len(STEPS))
 
 
 async def test_only_what_was_unanswered_at_a_kill_is_sent_twice(stack):
