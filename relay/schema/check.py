@@ -70,6 +70,7 @@ _TEXTS = {
     "minItems": "expected minimum item count: {expected}, found: {found}",
     "maxItems": "expected maximum item count: {expected}, found: {found}",
     "uniqueItems": "array items are not unique",
+    "encoding": "expected {expected}, found {found}",
 }
 
 
@@ -109,15 +110,25 @@ class CompiledSchema:
             )
         except (ValueError, jsonschema_rs.ValidationError) as error:
             raise SchemaError(f"the schema does not compile: {error}") from None
-        self.is_valid = self._validator.is_valid
+
+    def is_valid(self, record: Mapping[str, Any]) -> bool:
+        """Say whether `check` would find nothing."""
+        try:
+            return self._validator.is_valid(record)
+        except UnicodeEncodeError:
+            return False
 
     def check(self, record: Mapping[str, Any], limit: int | None = REPORTED) -> list[Violation]:
         """List the first *limit* violations of *record*, all with ``None``; ``[]`` when valid."""
         if self.is_valid(record):
             return []
-        errors = self._validator.iter_errors(record)
-        found = (violation for error in errors for violation in _violations(error))
-        return list(islice(found, limit))
+        try:
+            errors = self._validator.iter_errors(record)
+            found = (violation for error in errors for violation in _violations(error))
+            return list(islice(found, limit))
+        except UnicodeEncodeError:
+            # The validator takes UTF-8 only, and so does the inlet.
+            return list(islice(_halves(record, "#"), limit))
 
 
 def compile_schema(
@@ -163,6 +174,29 @@ def _scalar_schema(node: Node) -> dict[str, Any]:
             return {"type": str(node.kind)} | rules
         case _:
             return {"type": "integer"} | rules
+
+
+def _halves(value: Any, path: str) -> Iterator[Violation]:
+    """Find the texts that hold half a surrogate pair: a pair cut in two has no UTF-8 form."""
+    if isinstance(value, dict):
+        for key, inner in value.items():
+            yield from _halves(key, path)
+            yield from _halves(
+                inner, f"{path}/{_escaped(key.encode('utf-8', 'replace').decode())}"
+            )
+    elif isinstance(value, list):
+        for place, inner in enumerate(value):
+            yield from _halves(inner, f"{path}/{place}")
+    elif isinstance(value, str) and not _has_utf8(value):
+        yield Violation(path, "encoding", "whole characters", "half a surrogate pair")
+
+
+def _has_utf8(text: str) -> bool:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _violations(error: jsonschema_rs.ValidationError) -> Iterator[Violation]:

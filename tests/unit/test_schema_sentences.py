@@ -75,3 +75,17 @@ def test_a_whole_record_passes():
         "inner": {},
     }
     assert SCHEMA.check(record) == []
+
+
+@pytest.mark.parametrize(
+    ("record", "path"),
+    [
+        ({"day": "2020-01-0\ud83d"}, "#/day"),
+        ({"unknown \ud83d": 1}, "#"),
+    ],
+)
+def test_half_of_a_character_is_a_violation(record, path):
+    """A text that a mapping cut inside an emoji cannot be sent; it is said where, and no crash."""
+    assert not SCHEMA.is_valid(record)
+    assert [(one.path, one.rule) for one in SCHEMA.check(record)] == [(path, "encoding")]
+    assert "half a surrogate pair" in SCHEMA.check(record)[0].message
