@@ -8,7 +8,8 @@ from relay.clock import ManualClock
 from relay.config import InletConfig
 from relay.envelope import Entry, Envelope
 from relay.forward.answer import Answer, Failure
-from relay.forward.dispatch import Decided, Dispatch, Request
+from relay.forward.decided import Decided
+from relay.forward.dispatch import Dispatch, Request
 from relay.forward.mode import Mode
 from relay.forward.transform import Record
 from relay.forward.verdict import judge
@@ -19,10 +20,17 @@ WRONG_ORG = {"status": 400, "message": "Message has an absent or wrong ims org"}
 HEADERLESS = {"status": 400, "message": "The 'header' field is mandatory."}
 
 
-def record(number: int, *, received_at_s: float = 1_700_000_000.0, attempt: int = 1) -> Record:
-    """The record of entry *number*; its payload is the number."""
+def record(
+    number: int,
+    *,
+    received_at_s: float = 1_700_000_000.0,
+    attempt: int = 1,
+    payload: bytes | None = None,
+) -> Record:
+    """The record of entry *number*; its payload is the number if none is given."""
     entry = Entry(number, Envelope("r", received_at_s, (), b"{}"), attempt)
-    return Record(entry, f"e{number}", b"digest", str(number).encode(), None)
+    payload = str(number).encode() if payload is None else payload
+    return Record(entry, f"e{number}", b"digest", payload, None)
 
 
 def positions(records: list[Record]) -> list[int]:
@@ -46,6 +54,7 @@ class Bench:
         )
         self.delivered: list[int] = []
         self.refused: list[int] = []
+        self.whys: list[str] = []
 
     def add(self, *numbers: int) -> None:
         for number in numbers:
@@ -59,6 +68,7 @@ class Bench:
         decided = self.dispatch.answered(request, answer, verdict)
         self.delivered += positions(decided.delivered)
         self.refused += positions([each for each, _ in decided.refused])
+        self.whys += [why for _, why in decided.refused]
         return decided
 
     def took(self, request: Request) -> None:

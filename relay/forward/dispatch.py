@@ -28,12 +28,13 @@ two take turns. A refusal that names the set-up lets nobody pass: the same event
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace
 
 from relay.clock import Clock
 from relay.config import InletConfig
 from relay.forward.answer import Answer
 from relay.forward.batch import Batch, Piece
+from relay.forward.decided import Decided
 from relay.forward.hold import Hold
 from relay.forward.limit import Limit
 from relay.forward.line import Line
@@ -67,14 +68,6 @@ class Request:
         """Whether one of its records was sent before."""
         piece = self.piece
         return bool(piece.attempts or piece.failures or piece.refused or piece.marked)
-
-
-@dataclass(slots=True)
-class Decided:
-    """Records that reached their end by one answer; the refused ones with why."""
-
-    delivered: list[Record] = field(default_factory=list)
-    refused: list[tuple[Record, str]] = field(default_factory=list)
 
 
 class Dispatch:
@@ -183,7 +176,7 @@ class Dispatch:
             self.hold.asked(answer.retry_after_s)
         if took:
             self._took(request)
-        decided = Decided()
+        decided = Decided(request.piece.records)
         if verdict.items:
             self._by_items(request, verdict.items, decided)
         else:
@@ -247,7 +240,7 @@ class Dispatch:
         elif fate in TEMPORARY:
             self._absent(piece, ruling)
         elif fate is Fate.EVENT:
-            self._refused(piece, [ruling.why] * len(piece), decided)
+            self._refused(piece, [ruling] * len(piece), decided)
         else:
             self._set_up(request, piece, ruling, decided)
 
@@ -268,13 +261,13 @@ class Dispatch:
             parts.setdefault((fate, witnessed), []).append(place)
         for (fate, witnessed), places in reversed(parts.items()):
             part = piece.part([piece.records[place] for place in places])
-            whys = [rulings[place].why for place in places]
-            first = Ruling(fate, whys[0])
+            theirs = [rulings[place] for place in places]
+            first = replace(theirs[0], fate=fate)
             if fate is Fate.TAKEN:
                 decided.delivered += part.records
                 part.decided(took=True)
             elif fate is Fate.EVENT or (fate is Fate.SETUP and last_taken >= 0):
-                self._refused(part, whys, decided, fate=fate, witnessed=witnessed, alone=True)
+                self._refused(part, theirs, decided, fate=fate, witnessed=witnessed, alone=True)
             elif fate is Fate.ERROR:
                 self._error(part, first, decided)
             elif fate in TEMPORARY:
@@ -306,7 +299,7 @@ class Dispatch:
         if piece.failures < ATTEMPTS_BEFORE_REFUSAL:
             self._put_off(piece)
         else:
-            self._refused(piece, [ruling.why] * len(piece), decided)
+            self._refused(piece, [ruling] * len(piece), decided)
 
     def _put_off(self, piece: Piece, *, cut: bool = False) -> None:
         piece.attempts += 1
@@ -323,7 +316,7 @@ class Dispatch:
     def _refused(
         self,
         piece: Piece,
-        whys: list[str],
+        rulings: Sequence[Ruling],
         decided: Decided,
         *,
         fate: Fate = Fate.EVENT,
@@ -335,16 +328,16 @@ class Dispatch:
             self.line.front(*piece.halves(refused=True))
             return
         if self.suspects.refused(piece, fate, witnessed=witnessed):
-            decided.refused += zip(piece.records, whys, strict=True)
+            decided.blame(piece.records, rulings)
             piece.decided(took=False)
             return
         self._set_aside(piece)
         if piece.decided(took=False):
-            self._pause(Why.SPLIT, whys[0])
+            self._pause(Why.SPLIT, *decided.told(rulings[0]))
         elif self.suspects.are_too_many or (
             self._is_strict and self.line.suspects >= _STRICT_MOST_SUSPECTS
         ):
-            self._pause(Why.SUSPECTS, whys[0])
+            self._pause(Why.SUSPECTS, *decided.told(rulings[0]))
 
     def _set_aside(self, piece: Piece) -> None:
         if self.suspects.is_proven(piece):
@@ -370,11 +363,11 @@ class Dispatch:
             self.suspects.mark(piece)
             self.line.front(*(piece.halves(refused=True) if others_passed else (piece,)))
         elif self.suspects.refused(piece, ruling.fate):
-            decided.refused.append((piece.records[0], ruling.why))
+            decided.blame(piece.records, [ruling])
         else:
             self._set_aside(piece)
         if self._is_strict or not others_passed:
-            self._pause(why_of(ruling), ruling.why)
+            self._pause(why_of(ruling), *decided.told(ruling))
 
     def _pause(self, why: Why, detail: str) -> None:
         if self.pause is None:

@@ -36,7 +36,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
@@ -85,10 +85,15 @@ _BY_FAILURE = {Failure.TOO_LONG: Fate.UNREADABLE, Failure.NO_TOKEN: Fate.CREDENT
 
 @dataclass(frozen=True, slots=True)
 class Ruling:
-    """One record's fate, and why in words that hold nothing of the event."""
+    """
+    One record's fate, and why in words that hold nothing of the event.
+
+    *document* is the refusal itself, which may: only `relay.forward.quotation` may tell of it.
+    """
 
     fate: Fate
     why: str
+    document: Any = field(default=None, repr=False, compare=False)
 
 
 TOOK = Ruling(Fate.TAKEN, "")
@@ -141,7 +146,7 @@ def ruling_of(status: int, document: Any) -> Ruling:
                 fate = _BY_TOPIC.get(topic_of(message_of(document)), Fate.SETUP)
             case _:
                 fate = Fate.LATER
-    return Ruling(fate, told(status, document))
+    return Ruling(fate, told(status, document), document)
 
 
 def _is_receipt(document: dict[str, Any]) -> bool:

@@ -11,6 +11,7 @@ from email.utils import formatdate
 import pytest
 from forward_kit import HEADERLESS, WRONG_ORG, Reply, Rig, each, event, items, reply, rig_in, taken
 
+from relay.outcome import Outcome
 from relay.spool.port import Query
 
 pytestmark = pytest.mark.sockets
@@ -112,6 +113,8 @@ async def test_a_refused_item_is_quarantined_alone(rig: Rig):
     assert await rig.quarantined() == {"e7": "refused_by_inlet"}
     assert rig.outcomes == {"delivered": 29, "quarantined": 1}
     assert set(rig.inlet.taken.values()) == {1}
+    (found,) = await rig.spool.find(Query(outcome=Outcome.QUARANTINED))
+    assert (found.stage, found.detail) == ("inlet", "400; Adobe says: Message is invalid")
 
 
 @pytest.mark.parametrize("status", [400, 413, 500, 422])
