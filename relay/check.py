@@ -14,8 +14,9 @@ from contextlib import suppress
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
+from urllib.parse import parse_qsl, urlsplit
 
-from relay.config import Config, RouteConfig, SpoolConfig, Survey
+from relay.config import Config, InletConfig, RouteConfig, SpoolConfig, Survey
 from relay.errors import ConfigError, MappingError, SchemaError, SpoolVersion
 from relay.forward.transform import Transform, mapping_path, read_json, schema_path
 from relay.mapping.lint import lint
@@ -45,6 +46,7 @@ def check(survey: Survey) -> list[Finding]:
     findings = [_of_problem(problem) for problem in survey.problems]
     if survey.config is not None:
         findings += _routes(survey.config)
+        findings += _flows(survey.config)
         # Not where the path is wrong: what stands in for it is a folder nobody asked for.
         if not any(found.where in {"spool", "spool.path"} for found in findings):
             findings += _disk(survey.config.spool)
@@ -66,6 +68,24 @@ def _routes(config: Config) -> Iterator[Finding]:
             continue
         for found in lint(transform.mapping, transform.schema):
             yield Finding(Severity(found.severity), f"routes.{name}.mapping", str(found))
+
+
+def _flows(config: Config) -> Iterator[Finding]:
+    """Raw events need their flow's id: without it the inlet takes them for badly made XDM."""
+    for name, route in config.routes.items():
+        inlet = route.inlet
+        if inlet.url and inlet.format == "raw" and not _names_flow(inlet):
+            yield Finding(
+                Severity.WARNING,
+                f"routes.{name}.inlet.flow_id",
+                "not set, nor x-adobe-flow-id in the url's query; expected the flow's id, without "
+                "which Adobe refuses raw events: see `relay provision status`",
+            )
+
+
+def _names_flow(inlet: InletConfig) -> bool:
+    query = parse_qsl(urlsplit(inlet.url).query)
+    return bool(inlet.flow_id) or any(key.lower() == "x-adobe-flow-id" for key, _ in query)
 
 
 def _readable_rows(name: str, route: RouteConfig) -> Iterator[Finding]:

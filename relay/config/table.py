@@ -144,7 +144,10 @@ class InletConfig(_Section):
     batch_max_bytes: Bytes = _setting(
         950_000, description="so many bytes with its wrapper (under 1,000,000),"
     )
-    batch_max_age: Seconds = _setting("250ms", description="or when its first event is so old.")
+    batch_max_age: Seconds = _setting(
+        "250ms",
+        description="or when its first event is so old; reading may gather up to 30 ms before it.",
+    )
     timeout: Seconds = _setting("30s", description="For one request.")
     max_in_flight: int = _setting(16, ge=1, description="The adaptive limit never passes this.")
     retry_max_delay: Seconds = _setting(

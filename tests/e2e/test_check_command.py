@@ -17,7 +17,10 @@ path = "{spool}"
 signing_keys = ["env:KEY"]
 [routes.a.inlet]
 url = "https://dcs.adobedc.net/collection/x"
+flow_id = "f"
 """
+
+XDM = 'format = "xdm"\nschema_id = "s"\ndataset_id = "d"\nims_org_id = "o"'
 
 
 @pytest.fixture
@@ -144,3 +147,22 @@ def test_more_than_the_disk_holds_is_a_warning(checked):
     assert [(one["severity"], one["where"]) for one in findings] == [
         ("warning", "spool.max_bytes")
     ]
+
+
+@pytest.mark.parametrize(
+    ("flow", "warned"),
+    [
+        ('url = "https://dcs.adobedc.net/collection/x"', True),
+        ('url = "https://dcs.adobedc.net/collection/x?x-adobe-flow-id="', True),
+        ('url = "https://dcs.adobedc.net/collection/x?x-adobe-flow-id=f"', False),
+        ('url = "https://dcs.adobedc.net/collection/x?X-Adobe-Flow-Id=f"', False),
+        ('url = "https://dcs.adobedc.net/collection/x"\nflow_id = "f"', False),
+        ('url = "https://dcs.adobedc.net/collection/x"\n' + XDM, False),
+    ],
+)
+def test_raw_events_without_a_flow_are_a_warning(checked, flow, warned):
+    """Neither the setting nor the URL's query names a flow: told, but refused is nothing."""
+    code, findings = checked(GOOD[: GOOD.index("url =")] + flow + "\n")
+    assert code == 0
+    where = {one["where"] for one in findings if one["severity"] == "warning"}
+    assert ("routes.a.inlet.flow_id" in where) is warned
