@@ -6,7 +6,7 @@ Pure. The bytes of a record are spliced into the request as they are; nothing is
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 
 from relay.forward.transform import Record
@@ -129,27 +129,26 @@ class Batch:
         """The monotonic second at which age closes it; ``None`` while it is empty."""
         return self._began_s + self.max_age_s if self._records else None
 
-    def add(self, record: Record, *, now_s: float) -> Piece | None:
-        """Take *record*; return the batch that this closed, if any."""
-        extra_bytes = len(record.payload) + 1
-        closed = None
-        if self._records and self._size_bytes + extra_bytes > self.max_bytes:
-            closed = self.close()
-        if not self._records:
-            self._began_s = now_s
-            extra_bytes -= 1
-        self._records.append(record)
-        self._size_bytes += extra_bytes
-        if closed is None and (
-            len(self._records) >= self.max_records or self._size_bytes >= self.max_bytes
-        ):
-            return self.close()
+    def add(self, records: Iterable[Record], *, now_s: float) -> list[Piece]:
+        """Take *records*; return the batches that this closed."""
+        closed: list[Piece] = []
+        for record in records:
+            extra_bytes = len(record.payload) + 1
+            if self._records and self._size_bytes + extra_bytes > self.max_bytes:
+                closed += self.close()
+            if not self._records:
+                self._began_s = now_s
+                extra_bytes -= 1
+            self._records.append(record)
+            self._size_bytes += extra_bytes
+            if len(self._records) >= self.max_records or self._size_bytes >= self.max_bytes:
+                closed += self.close()
         return closed
 
-    def close_if_due(self, *, now_s: float) -> Piece | None:
+    def close_if_due(self, *, now_s: float) -> list[Piece]:
         """Close and return the batch if it is old enough."""
         closes_at_s = self.closes_at_s
-        return self.close() if closes_at_s is not None and now_s >= closes_at_s else None
+        return self.close() if closes_at_s is not None and now_s >= closes_at_s else []
 
     def take_out(self, is_unwanted: Callable[[Record], bool]) -> list[Record]:
         """Take the records out of the open batch that nobody wants sent."""
@@ -161,11 +160,11 @@ class Batch:
             self._size_bytes = WRAPPER_BYTES
         return unwanted
 
-    def close(self) -> Piece | None:
-        """Close and return the batch as it is; ``None`` when it is empty."""
+    def close(self) -> list[Piece]:
+        """Close and return the batch as it is; nothing when it is empty."""
         if not self._records:
-            return None
+            return []
         piece = Piece(self._records)
         self._records = []
         self._size_bytes = WRAPPER_BYTES
-        return piece
+        return [piece]

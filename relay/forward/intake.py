@@ -1,7 +1,7 @@
 """
 From entries to records: decode, dedupe, filter, map, check; what goes no further is settled.
 
-The event loop is never held for long: work is done in slices of a few milliseconds, and a large or
+The event loop is never held for long: work is done in slices of a millisecond, and a large or
 compressed body in a thread. An exception of ours about one entry quarantines that entry alone.
 """
 
@@ -26,20 +26,21 @@ from relay.metrics import Metrics
 from relay.outcome import Outcome
 from relay.spool.port import Seen, Settlement, Spool
 
-_SLICE_S = 0.002
+_SLICE_S = 0.001
 _SLICE_ENTRIES = 16  # so often the clock is read
 _LARGE_BYTES = 64 * 1024
 
 log = structlog.get_logger("relay.forward")
 
 Settle = Callable[[Sequence[Settlement]], Awaitable[None]]
+Add = Callable[[Sequence[Record]], None]
 
 
 class Intake:
     """
     One route's entries on their way to the line.
 
-    *settle* writes outcomes; *add* takes a finished record. Who leads for an id is in *claims*,
+    *settle* writes outcomes; *add* takes finished records. Who leads for an id is in *claims*,
     which outlive a reload.
     """
 
@@ -63,9 +64,7 @@ class Intake:
         self._warnings = metrics.mapping_warnings
         self._slice_ends_s = 0.0
 
-    async def take(
-        self, entries: Sequence[Entry], transform: Transform, add: Callable[[Record], None]
-    ) -> None:
+    async def take(self, entries: Sequence[Entry], transform: Transform, add: Add) -> None:
         """
         Bring *entries*, in order, to the line or to their outcome.
 
@@ -73,34 +72,27 @@ class Intake:
             SpoolFailed: an outcome could not be written.
         """
         ended: list[Settlement] = []
-        leading = await self._decode(entries, transform, ended)
+        leading = await self._transform(entries, transform, ended)
         seen = await self._spool.seen(
             [each.event_id for each in leading if each.entry.attempt == 1]
         )
-        for at, decoded in enumerate(leading):
-            before = seen.get(decoded.event_id) if seen else None
-            if before is not None and _repeats(decoded, before):
-                ended.append(settling.repeated(decoded, before))
+        records: list[Record] = []
+        for each in leading:
+            before = seen.get(each.event_id) if seen else None
+            if before is not None and _repeats(each, before):
+                ended.append(settling.repeated(each, before))
+            elif isinstance(each, Record):
+                records.append(each)
             else:
-                result = (
-                    await asyncio.to_thread(self._checked, decoded, transform)
-                    if len(decoded.body) > _LARGE_BYTES
-                    else self._checked(decoded, transform)
-                )
-                if isinstance(result, Record):
-                    self._warn(result)
-                    add(result)
-                else:
-                    ended.append(result)
-            if at % _SLICE_ENTRIES == 0:
-                await self._breathe()
+                ended.append(each)
+        self._add(records, add)
         await self.settle(ended, transform, add, seen)
 
     async def settle(
         self,
         ended: Sequence[Settlement],
         transform: Transform,
-        add: Callable[[Record], None],
+        add: Add,
         seen: dict[str, Seen] | None = None,
     ) -> None:
         """
@@ -117,11 +109,12 @@ class Intake:
         self,
         ended: Sequence[Settlement],
         transform: Transform,
-        add: Callable[[Record], None],
+        add: Add,
         seen: dict[str, Seen],
     ) -> list[Settlement]:
         release = self._claims.release
         next_ended: list[Settlement] = []
+        records: list[Record] = []
         for each in ended:
             followers = release(each.event_id, each.entry.position)
             if not followers:
@@ -133,35 +126,54 @@ class Intake:
                 elif self._claims.claim(follower):
                     result = await asyncio.to_thread(self._checked, follower, transform)
                     if isinstance(result, Record):
-                        self._warn(result)
-                        add(result)
+                        records.append(result)
                     else:
                         next_ended.append(result)
+        self._add(records, add)
         return next_ended
 
-    async def _decode(
+    async def _transform(
         self, entries: Sequence[Entry], transform: Transform, ended: list[Settlement]
-    ) -> list[Decoded]:
-        """Decode *entries*; give those that lead for their id."""
-        read: list[Decoded] = []
+    ) -> list[Record | Settlement]:
+        """
+        Decode, map and check *entries*; give what became of those that lead for their id.
+
+        One after the other to the end, and before it is known who was delivered already: a parsed
+        event is many objects, and those of a whole read do not fit into the processor's cache.
+        """
+        leading: list[Record | Settlement] = []
+        kinds: list[tuple[str, str]] = []
+        lags_s: list[float] = []
+        claim, checked = self._claims.claim, self._checked
         for at, entry in enumerate(entries):
-            try:
-                if _is_large(entry):
-                    decoded = await asyncio.to_thread(transform.decode, entry)
-                else:
-                    decoded = transform.decode(entry)
-            except Exception as error:  # noqa: BLE001 - a bug costs one entry, not the route
-                ended.append(self._failed(entry, error))
-                continue
-            if isinstance(decoded, Rejected):
-                ended.append(settling.rejected(decoded))
-                continue
-            read.append(decoded)
             if at % _SLICE_ENTRIES == 0:
                 await self._breathe()
-        self._note(read)
-        claim = self._claims.claim
-        return [decoded for decoded in read if claim(decoded)]
+            decoded = (
+                await asyncio.to_thread(self._decoded, entry, transform)
+                if _is_large(entry)
+                else self._decoded(entry, transform)
+            )
+            if isinstance(decoded, Settlement):
+                ended.append(decoded)
+                continue
+            kinds.append((decoded.object_type, decoded.metric))
+            if decoded.timestamp_s is not None:
+                lags_s.append(entry.envelope.received_at_s - decoded.timestamp_s)
+            if claim(decoded):
+                leading.append(
+                    await asyncio.to_thread(checked, decoded, transform)
+                    if len(decoded.body) > _LARGE_BYTES
+                    else checked(decoded, transform)
+                )
+        self._note(kinds, lags_s)
+        return leading
+
+    def _decoded(self, entry: Entry, transform: Transform) -> Decoded | Settlement:
+        try:
+            result = transform.decode(entry)
+        except Exception as error:  # noqa: BLE001 - a bug costs one entry, not the route
+            return self._failed(entry, error)
+        return settling.rejected(result) if isinstance(result, Rejected) else result
 
     def _checked(self, decoded: Decoded, transform: Transform) -> Record | Settlement:
         try:
@@ -170,23 +182,16 @@ class Intake:
             return self._failed(decoded, error)
         return settling.rejected(result) if isinstance(result, Rejected) else result
 
-    def _warn(self, record: Record) -> None:
-        for kind in record.warnings:
-            self._warnings.labels(self._route, kind).inc()
+    def _add(self, records: Sequence[Record], add: Add) -> None:
+        for record in records:
+            for kind in record.warnings:
+                self._warnings.labels(self._route, kind).inc()
+        add(records)
 
-    def _note(self, entries: Sequence[Decoded]) -> None:
-        """Count what these events say of themselves."""
-        observe_all(
-            self._lags,
-            [
-                decoded.entry.envelope.received_at_s - decoded.timestamp_s
-                for decoded in entries
-                if decoded.timestamp_s is not None
-            ],
-        )
-        for kind, number in Counter(
-            [(decoded.object_type, decoded.metric) for decoded in entries]
-        ).items():
+    def _note(self, kinds: Sequence[tuple[str, str]], lags_s: Sequence[float]) -> None:
+        """Count what the events say of themselves."""
+        observe_all(self._lags, lags_s)
+        for kind, number in Counter(kinds).items():
             if not is_known(*kind):
                 self._unknown.inc(number)
 
@@ -205,9 +210,9 @@ class Intake:
             self._slice_ends_s = self._clock.monotonic_s() + _SLICE_S
 
 
-def _repeats(decoded: Decoded, before: Seen) -> bool:
+def _repeats(leading: Record | Settlement, before: Seen) -> bool:
     """Whether another entry with this id was delivered; a replayed one is sent whatever was."""
-    entry = decoded.entry
+    entry = leading.entry
     return before.delivered and entry.attempt == 1 and before.position != entry.position
 
 

@@ -8,6 +8,7 @@ flight ends in the old one.
 from __future__ import annotations
 
 import random
+from collections.abc import Iterable, Sequence
 
 from relay.clock import Clock
 from relay.config import RouteConfig
@@ -67,11 +68,14 @@ class Lane:
         if await spool.recall(self.memory_key) == REMEMBERED:
             added = self.dispatch.line.clear()
             self.dispatch = self._dispatch(is_single=True)
-            for record in added:
-                self.dispatch.add(record)
+            self.add(added)
         if pause is not None:
             self.dispatch.resume(pause)
         self.is_open = True
+
+    def add(self, records: Sequence[Record]) -> bool:
+        """Take new *records* into the line; say whether that made something ready."""
+        return self.dispatch.line.add(*records, now_s=self._clock.monotonic_s())
 
     async def remember(self, spool: Spool) -> None:
         """Keep that this inlet and flow refuse raw batches."""
@@ -79,10 +83,7 @@ class Lane:
 
     def give_back(self, claims: Claims) -> list[Entry]:
         """Take out everything that is not in flight, to start over, with those who follow it."""
-        entries: list[Entry] = []
-        for record in self.dispatch.line.clear():
-            entries += entries_of(record, claims)
-        return entries
+        return entries_of(self.dispatch.line.clear(), claims)
 
     def _dispatch(self, *, is_single: bool) -> Dispatch:
         mode = Mode(
@@ -101,7 +102,10 @@ class Lane:
         return f"<Lane {self.dispatch!r} {len(self.flying)} in flight>"
 
 
-def entries_of(record: Record, claims: Claims) -> list[Entry]:
-    """The entry of *record*, and of those who followed it: all start over."""
-    followers = claims.release(record.event_id, record.entry.position)
-    return [record.entry, *(follower.entry for follower in followers)]
+def entries_of(records: Iterable[Record], claims: Claims) -> list[Entry]:
+    """The entries of *records*, each with those who followed it: all start over."""
+    entries: list[Entry] = []
+    for record in records:
+        followers = claims.release(record.event_id, record.entry.position)
+        entries += [record.entry, *(follower.entry for follower in followers)]
+    return entries

@@ -49,14 +49,12 @@ class Line:
         """Close batches at one record, or at *max_records* again."""
         self._batch.max_records = 1 if single else max_records
 
-    def add(self, record: Record, *, now_s: float) -> bool:
-        """Take a new record; say whether that made a piece ready."""
-        self._records += 1
-        closed = self._batch.add(record, now_s=now_s)
-        if closed is None:
-            return False
-        self._ready.append(closed)
-        return True
+    def add(self, *records: Record, now_s: float) -> bool:
+        """Take new *records*; say whether that made a piece ready."""
+        self._records += len(records)
+        closed = self._batch.add(records, now_s=now_s)
+        self._ready += closed
+        return bool(closed)
 
     def front(self, *pieces: Piece) -> None:
         """Put *pieces*, in order, before everything that is ready."""
@@ -94,9 +92,7 @@ class Line:
         self._ripen_later(now_s)
         while self._suspects and self._suspects[0].due_s <= now_s:
             self._ready.append(self._suspects.popleft())
-        closed = self._batch.close() if close else self._batch.close_if_due(now_s=now_s)
-        if closed is not None:
-            self._ready.append(closed)
+        self._ready += self._batch.close() if close else self._batch.close_if_due(now_s=now_s)
 
     def _ripen_later(self, now_s: float) -> None:
         while self._later and self._later[0][0] <= now_s:
@@ -126,8 +122,7 @@ class Line:
         With *most_suspects* set aside, or without anything else, the suspects take turns.
         """
         self._ripen_later(now_s)
-        if (closed := self._batch.close()) is not None:
-            self._ready.append(closed)
+        self._ready += self._batch.close()
         if self._ready and (not self._suspects or self.suspects < most_suspects):
             piece = self._ready.popleft()
         elif self._suspects:

@@ -240,10 +240,10 @@ class Forward:
     async def _take_in(self, entries: Sequence[Entry]) -> None:
         lane = self._lane
 
-        def add(record: Record) -> None:
+        def add(records: Sequence[Record]) -> None:
             if lane is not self._lane:
-                self._again += entries_of(record, self._claims)
-            elif lane.dispatch.add(record):
+                self._again += entries_of(records, self._claims)
+            elif lane.add(records):
                 self._wake.set()
 
         await self._intake.take(entries, lane.transform, add)
@@ -328,11 +328,11 @@ class Forward:
         """Settle *ended*; who followed them goes on with the settings of now."""
         lane = self._lane
 
-        def add(record: Record) -> None:
+        def add(records: Sequence[Record]) -> None:
             if lane is not self._lane:
-                self._again += entries_of(record, self._claims)
+                self._again += entries_of(records, self._claims)
             else:
-                lane.dispatch.add(record)
+                lane.add(records)
 
         with self._bringing_on():
             await self._intake.settle(ended, lane.transform, add)

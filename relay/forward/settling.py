@@ -68,17 +68,17 @@ def rejected(result: Rejected) -> Settlement:
     )
 
 
-def repeated(decoded: Decoded, before: Seen) -> Settlement:
-    """The id of *decoded* was delivered *before*: a duplicate if the content is the same."""
-    if before.digest == decoded.digest:
+def repeated(of: Record | Decoded | Settlement, before: Seen) -> Settlement:
+    """The id *of* an event was delivered *before*: a duplicate if the content is the same."""
+    if before.digest == of.digest:
         return _ended(
-            decoded,
+            of,
             Reason.SAME_EVENT_ID,
             stage="dedupe",
             detail=f"delivered as position {before.position}",
         )
     return _ended(
-        decoded,
+        of,
         Reason.ID_CONFLICT,
         stage="dedupe",
         path="event_id",
@@ -96,7 +96,12 @@ def failed(of: Entry | Decoded, error: Exception) -> Settlement:
 
 
 def _ended(
-    of: Record | Decoded, reason: Reason, *, stage: str, path: str = "", detail: str = ""
+    of: Record | Decoded | Settlement,
+    reason: Reason,
+    *,
+    stage: str,
+    path: str = "",
+    detail: str = "",
 ) -> Settlement:
     return Settlement(
         of.entry, OUTCOME_OF[reason], reason, of.event_id, of.digest, stage, path, detail

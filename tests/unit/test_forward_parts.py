@@ -156,17 +156,16 @@ def record(payload: bytes) -> Record:
     sizes=st.lists(st.integers(1, 60), min_size=1, max_size=60),
     max_records=st.integers(1, 10),
     max_bytes=st.integers(30, 120),
+    at_once=st.integers(1, 60),
 )
-def test_a_batch_is_never_larger_than_its_bounds(sizes, max_records, max_bytes):
+def test_a_batch_is_never_larger_than_its_bounds(sizes, max_records, max_bytes, at_once):
     """Records and bytes with the wrapper stay in bounds; one too large travels alone; in order."""
     batch = Batch(max_records, max_bytes, 1.0)
+    records = [record(bytes([at]) * size) for at, size in enumerate(sizes)]
     pieces = []
-    for at, size in enumerate(sizes):
-        closed = batch.add(record(bytes([at]) * size), now_s=0.0)
-        if closed is not None:
-            pieces.append(closed)
-    last = batch.close()
-    pieces += [last] if last is not None else []
+    for start in range(0, len(records), at_once):
+        pieces += batch.add(records[start : start + at_once], now_s=0.0)
+    pieces += batch.close()
     payloads = [each.payload for piece in pieces for each in piece.records]
     assert payloads == [bytes([at]) * size for at, size in enumerate(sizes)]
     for piece in pieces:
