@@ -33,13 +33,9 @@ class Keys:
             raise ValueError("at least one signing key is needed, and none may be empty")
         self._prepared = tuple(hmac.new(key.encode(), b"v0:", "sha256") for key in keys)
 
-    def begin(self, timestamp: bytes) -> tuple[hmac.HMAC, ...]:
-        """Start one hash a key, over everything that stands before the body."""
-        head = timestamp + b":"
-        started = tuple([prepared.copy() for prepared in self._prepared])
-        for code in started:
-            code.update(head)
-        return started
+    def begin(self) -> list[hmac.HMAC]:
+        """Start one hash a key."""
+        return [prepared.copy() for prepared in self._prepared]
 
     def __len__(self) -> int:
         return len(self._prepared)
@@ -51,16 +47,22 @@ class Keys:
 class Verification:
     """One delivery's signature check, fed chunk by chunk, under all keys at once."""
 
-    __slots__ = ("_codes",)
+    __slots__ = ("_codes", "_head", "_keys")
 
     def __init__(self, keys: Keys | Sequence[str], timestamp: bytes | str) -> None:
-        prepared = keys if isinstance(keys, Keys) else Keys(keys)
+        self._keys = keys if isinstance(keys, Keys) else Keys(keys)
         stamp = timestamp if isinstance(timestamp, bytes) else timestamp.encode()
-        self._codes = prepared.begin(stamp)
+        # What stands before the body is hashed together with its first bytes: one call less.
+        self._head = stamp + b":"
+        self._codes: list[hmac.HMAC] = []
 
     def update(self, chunk: bytes) -> None:
         """Hash the next bytes of the body."""
-        for code in self._codes:
+        codes = self._codes
+        if not codes:
+            codes = self._codes = self._keys.begin()
+            chunk = self._head + chunk
+        for code in codes:
             code.update(chunk)
 
     def matches(self, signature: bytes | str) -> int | None:
@@ -71,6 +73,8 @@ class Verification:
         matches, as in the official verifier.
         """
         claimed = signature if isinstance(signature, bytes) else signature.encode()
+        if not self._codes:
+            self.update(b"")
         found = None
         for index, code in enumerate(self._codes):
             is_same = hmac.compare_digest(code.hexdigest().encode(), claimed)

@@ -6,8 +6,7 @@ Pure: header pairs in, a value out.
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterable
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 
@@ -18,22 +17,24 @@ SIGNATURE = b"x-cio-signature"
 _LENGTH = b"content-length"
 
 # Kept with the body: what decoding needs, what proves the sender, what names the delivery.
-_KEPT = {
-    b"content-type": "content-type",
-    b"content-encoding": "content-encoding",
-    TIMESTAMP: "x-cio-timestamp",
-    SIGNATURE: "x-cio-signature",
-    b"x-cio-delivery-id": "x-cio-delivery-id",
-    b"x-cio-idempotency-key": "x-cio-idempotency-key",
-}
-_WANTED = frozenset({*_KEPT, _LENGTH})
+_KEPT = tuple(
+    (name, name.decode())
+    for name in (
+        b"content-type",
+        b"content-encoding",
+        TIMESTAMP,
+        SIGNATURE,
+        b"x-cio-delivery-id",
+        b"x-cio-idempotency-key",
+    )
+)
 _SIGNED = frozenset({TIMESTAMP, SIGNATURE})
 
 # The specification types the timestamp as an integer of seconds; 20 digits hold any 64-bit one.
-_IS_TIMESTAMP = re.compile(rb"[0-9]{1,20}").fullmatch
-_IS_SIGNATURE = re.compile(rb"[0-9a-f]{%d}" % SIGNATURE_LENGTH).fullmatch
+_TIMESTAMP_DIGITS = 20
+_HEX_DIGITS = b"0123456789abcdef"
 
-Pairs = Iterable[tuple[bytes, bytes]]
+Pairs = Sequence[tuple[bytes, bytes]]
 
 
 class Refused(StrEnum):
@@ -63,20 +64,22 @@ class Head:
 
 def read_headers(headers: Pairs) -> tuple[dict[bytes, bytes], bool]:
     """
-    Pick the headers that matter; say also whether one of the signature's came twice.
+    Give the headers by their name; say also whether one of the signature's came twice.
 
     Other repeated headers are joined with a comma, as HTTP says.
     """
-    found: dict[bytes, bytes] = {}
+    found = dict(headers)
+    if len(found) == len(headers):
+        return found, False
+    joined: dict[bytes, bytes] = {}
     is_repeated = False
     for name, value in headers:
-        if name in _WANTED:
-            if name in found:
-                is_repeated = is_repeated or name in _SIGNED
-                found[name] += b", " + value
-            else:
-                found[name] = value
-    return found, is_repeated
+        if name in joined:
+            is_repeated = is_repeated or name in _SIGNED
+            joined[name] += b", " + value
+        else:
+            joined[name] = value
+    return joined, is_repeated
 
 
 def announced_bytes(found: dict[bytes, bytes]) -> int:
@@ -98,9 +101,17 @@ def admit(
     timestamp, signature = found.get(TIMESTAMP), found.get(SIGNATURE)
     if timestamp is None or signature is None:
         return Refused.MISSING
-    if not _IS_TIMESTAMP(timestamp) or not _IS_SIGNATURE(signature):
+    if not _is_timestamp(timestamp) or not _is_signature(signature):
         return Refused.MALFORMED
     if max_age_s and abs(now_s - int(timestamp)) > max_age_s:
         return Refused.TOO_OLD
-    kept = tuple([(_KEPT[name], found[name].decode("latin-1")) for name in found if name in _KEPT])
-    return Head(timestamp, signature, kept)
+    kept = [(text, found[name].decode("latin-1")) for name, text in _KEPT if name in found]
+    return Head(timestamp, signature, tuple(kept))
+
+
+def _is_timestamp(value: bytes) -> bool:
+    return len(value) <= _TIMESTAMP_DIGITS and value.isdigit()
+
+
+def _is_signature(value: bytes) -> bool:
+    return len(value) == SIGNATURE_LENGTH and not value.translate(None, _HEX_DIGITS)

@@ -104,9 +104,12 @@ class Body:
         self.is_kept = True
         return Envelope(route, received_at_s, headers, b"", self.spill.name, self.size_bytes)
 
-    async def release(self) -> None:
-        """Give the bytes back to the cap; remove a spilled file that nobody keeps."""
+    def release(self) -> None:
+        """Give the bytes back to the cap."""
         self._in_flight.bytes -= self.size_bytes
+
+    async def discard(self) -> None:
+        """Remove a spilled file that nobody keeps."""
         if self.spill is not None and not self.is_kept:
             await self.spill.discard()
 

@@ -24,7 +24,7 @@ from relay.config import Config
 from relay.customerio.signature import Verification
 from relay.errors import SpoolClosed, SpoolError, SpoolFull
 from relay.ingress import answers
-from relay.ingress.admission import Head, Pairs, Refused, admit, announced_bytes, read_headers
+from relay.ingress.admission import Pairs, Refused, admit, announced_bytes, read_headers
 from relay.ingress.answers import Answer
 from relay.ingress.body import Body, InFlight, Receive
 from relay.ingress.complaints import Complaints
@@ -129,21 +129,20 @@ class Ingress:
     def __repr__(self) -> str:
         return f"<Ingress {self._state.value} deliveries_in_flight={self._in_flight.deliveries}>"
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+    def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
         """Answer one request."""
         if scope["type"] != "http":
             raise RuntimeError(f"the public listener speaks HTTP only, not {scope['type']}")
         route = self._table.get(scope["path"])
-        if route is None:
-            await self._answer(self._elsewhere(scope), send)
-        elif scope["method"] != "POST":
-            route.count_answer(answers.ONLY_POST.status)
-            await self._answer(answers.ONLY_POST, send)
-        else:
-            await self._deliver(route, scope, Body(receive, self._in_flight), send)
+        if route is None or scope["method"] != "POST":
+            return self._answer(self._elsewhere(route, scope), send)
+        return self._deliver(route, scope, receive, send)
 
-    def _elsewhere(self, scope: Scope) -> Answer:
-        """Answer what is no route's; health checks are not counted as deliveries."""
+    def _elsewhere(self, route: Route | None, scope: Scope) -> Answer:
+        """Answer what is no delivery; health checks are not counted as deliveries."""
+        if route is not None:
+            route.count_answer(answers.ONLY_POST.status)
+            return answers.ONLY_POST
         if scope["path"] not in _HEALTH:
             self._metrics.deliveries.labels("", "404").inc()
             return answers.NOT_FOUND
@@ -153,10 +152,12 @@ class Ingress:
             return answers.HEALTHY
         return answers.STARTING if self._state is State.STARTING else answers.DRAINING
 
-    async def _deliver(self, route: Route, scope: Scope, body: Body, send: Send) -> None:
+    async def _deliver(self, route: Route, scope: Scope, receive: Receive, send: Send) -> None:
         """Take one delivery, count it once, answer it unless its sender is gone."""
         started_s = time.perf_counter()
-        self._in_flight.deliveries += 1
+        in_flight = self._in_flight
+        in_flight.deliveries += 1
+        body = Body(receive, in_flight)
         try:
             answer = await self._take(route, scope["headers"], body)
             if self.senders.is_on and answer is answers.ACCEPTED:
@@ -165,63 +166,60 @@ class Ingress:
                 route.count_gone()
                 return
             route.count_answer(answer.status)
-            await self._answer(answer, send)
+            await send(answer.start(close=self._state in _CLOSES))
+            await send(answer.final)
         finally:
-            self._in_flight.deliveries -= 1
-            await body.release()
+            in_flight.deliveries -= 1
+            body.release()
+            if body.spill is not None:
+                await body.discard()
         self._acks_s.observe(time.perf_counter() - started_s)
 
     async def _take(self, route: Route, headers: Pairs, body: Body) -> Answer:
         """Decide one delivery's answer; every exception of ours becomes a 503."""
-        if self._state not in _TAKES:
+        spool = self._spool
+        if spool is None or self._state not in _TAKES:
             starts = self._state is State.STARTING
             return answers.STARTING if starts else answers.DRAINING
+        loop, deadlines, limits = asyncio.get_running_loop(), self._deadlines, self._limits
+        task = asyncio.current_task(loop)
+        assert task is not None
+        late = answers.TOO_SLOW
         try:
             found, is_repeated = read_headers(headers)
             now_s = self._clock.wall_s()
             head = admit(found, is_repeated=is_repeated, now_s=now_s, max_age_s=route.max_age_s)
             if isinstance(head, Refused):
                 return self._refuse(route, head)
-            if announced_bytes(found) > self._limits.max_body_bytes:
+            if announced_bytes(found) > limits.max_body_bytes:
                 return answers.TOO_LARGE
-            return await self._store(route, head, body, now_s)
-        except Exception as error:  # noqa: BLE001 - promise 3: our bugs answer 503
-            return self._failed(route, error)
-
-    async def _store(self, route: Route, head: Head, body: Body, now_s: float) -> Answer:
-        """Read, verify and append; each within its time."""
-        loop, task = asyncio.get_running_loop(), asyncio.current_task()
-        assert task is not None
-        assert self._spool is not None
-        verification = Verification(route.keys, head.timestamp)
-        late = answers.TOO_SLOW
-        self._deadlines.set(task, loop, self._limits.body_timeout)
-        try:
-            problem = await body.read(verification, self._limits, self._large)
+            verification = Verification(route.keys, head.timestamp)
+            deadlines.set(task, loop, limits.body_timeout)
+            problem = await body.read(verification, limits, self._large)
             if problem is not None or body.is_gone:
                 return problem or answers.CLOSED
             index = verification.matches(head.signature)
             if index is None:
                 return self._refuse(route, Refused.NO_KEY_MATCHES)
             late = answers.NO_COMMIT
-            self._deadlines.set(task, loop, self._limits.append_timeout)
-            await self._spool.append([body.envelope(route.name, now_s, head.kept)])
-        except SpoolError:
-            body.is_kept = False
-            raise
+            deadlines.set(task, loop, limits.append_timeout)
+            await spool.append([body.envelope(route.name, now_s, head.kept)])
+            route.count_stored(index, now_s - head.timestamp_s)
         except asyncio.CancelledError:
-            if not self._deadlines.has_passed(task):
+            if not deadlines.has_passed(task):
                 raise
             return late
+        except Exception as error:  # noqa: BLE001 - promise 3: our bugs answer 503
+            return self._failed(route, body, error)
         finally:
-            self._deadlines.clear(task)
-        route.keys_used[index].number += 1
-        route.skews_s.observe(now_s - head.timestamp_s)
+            deadlines.clear(task)
         return answers.ACCEPTED
 
-    def _failed(self, route: Route, error: Exception) -> Answer:
+    def _failed(self, route: Route, body: Body, error: Exception) -> Answer:
         """Say that a delivery is not stored, and why."""
         kind = type(error).__name__
+        if isinstance(error, SpoolError):
+            body.is_kept = False
         if isinstance(error, SpoolClosed):
             return answers.CLOSED
         if isinstance(error, SpoolFull):

@@ -19,12 +19,12 @@ class Route:
 
     __slots__ = (
         "_accepted",
+        "_keys_used",
         "_metrics",
+        "_skews_s",
         "keys",
-        "keys_used",
         "max_age_s",
         "name",
-        "skews_s",
         "unsigned",
     )
 
@@ -41,8 +41,8 @@ class Route:
         self.unsigned = BAD_SIGNATURE[config.on_bad_signature]
         self._metrics = metrics
         gathered = metrics.gathered
-        self.skews_s = gathered.values(metrics.signature_skew_seconds.labels(name))
-        self.keys_used = [
+        self._skews_s = gathered.values(metrics.signature_skew_seconds.labels(name))
+        self._keys_used = [
             gathered.count(metrics.signature_key.labels(name, str(index)))
             for index in range(len(self.keys))
         ]
@@ -54,6 +54,11 @@ class Route:
             self._accepted.number += 1
         else:
             self._metrics.deliveries.labels(self.name, str(status)).inc()
+
+    def count_stored(self, key: int, skew_s: float) -> None:
+        """Count what is on disk: which key it was signed with, how far its clock is off."""
+        self._keys_used[key].number += 1
+        self._skews_s.observe(skew_s)
 
     def count_gone(self) -> None:
         """Count a delivery whose sender went away before it was complete."""

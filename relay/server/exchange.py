@@ -3,7 +3,7 @@ One request and its answer: the ASGI side of a connection, in the place of uvico
 
 What is otherwise than there, and why:
 
-* ``run_asgi``: an exception of ours answers 503 with ``Retry-After``, where uvicorn answers 500,
+* ``start``: an exception of ours answers 503 with ``Retry-After``, where uvicorn answers 500,
   which Customer.io repeats after an hour; and it is logged without any value of a frame.
 * ``send``: status, headers and body leave in one write, and the status line and headers of an
   answer that is always the same are made once. No ``server`` and no ``date`` header is added.
@@ -23,7 +23,7 @@ from functools import lru_cache
 from typing import Any
 
 import structlog
-from uvicorn.protocols.http.flow_control import FlowControl
+from uvicorn.protocols.http.flow_control import HIGH_WATER_LIMIT, FlowControl
 
 from relay.logs import describe
 
@@ -50,10 +50,14 @@ class Framing(Enum):
     CLOSED = "closed"
 
 
+# Asked for in every answer; a member is found slowly through its class.
+_SIZED, _CHUNKED = Framing.SIZED, Framing.CHUNKED
+
+
 class Head:
     """The first bytes of an answer, and what they say about the rest."""
 
-    __slots__ = ("closes", "is_sized", "length_bytes", "raw")
+    __slots__ = ("_kept", "_raw", "closes", "is_sized", "length_bytes")
 
     def __init__(self, status: int, headers: Headers) -> None:
         try:
@@ -72,13 +76,17 @@ class Head:
             elif name == b"connection" and b"close" in value.lower():
                 self.closes = True
             lines.append(name + b": " + value)
-        self.raw = b"\r\n".join(lines) + b"\r\n"
+        self._raw = b"\r\n".join(lines) + b"\r\n"
+        # The whole of it in the usual case.
+        self._kept = self._raw + b"\r\n"
 
     def ended(self, *, keep_alive: bool, is_chunked: bool) -> bytes:
         """Give the head with the lines that depend on the connection, and its empty line."""
+        if keep_alive and not is_chunked:
+            return self._kept
         close = b"" if keep_alive or self.closes else b"connection: close\r\n"
         chunked = b"transfer-encoding: chunked\r\n" if is_chunked else b""
-        return self.raw + close + chunked + b"\r\n"
+        return self._raw + close + chunked + b"\r\n"
 
 
 @lru_cache(maxsize=256)
@@ -99,8 +107,8 @@ class Exchange:
     One request and its answer.
 
     *body* holds what has come of the request's body and was not received yet; *more_body* says
-    that more will. The connection changes these, `disconnected` and `keep_alive`, and calls
-    `wake` after it.
+    that more will. The connection changes `disconnected` and `keep_alive`, and calls `wake` after
+    it.
     """
 
     __slots__ = (
@@ -109,6 +117,8 @@ class Exchange:
         "_head",
         "_left_bytes",
         "_loop",
+        "_task",
+        "_tasks",
         "_waiter",
         "body",
         "disconnected",
@@ -152,7 +162,7 @@ class Exchange:
         self.response_started = False
         self.response_complete = False
         self._head: Head | None = None
-        self._framing = Framing.SIZED
+        self._framing = _SIZED
         self._left_bytes = 0
 
     @property
@@ -160,7 +170,13 @@ class Exchange:
         """Whether nothing of the answer has left yet and the sender is there."""
         return not self.disconnected and (not self.response_started or self._head is not None)
 
-    async def run_asgi(self, app: Any) -> None:
+    def start(self, app: Any, tasks: set[asyncio.Task[None]]) -> None:
+        """Let *app* answer; the loop itself keeps no task alive, *tasks* do until it has ended."""
+        self._tasks = tasks
+        self._task = self._loop.create_task(self._run(app))
+        tasks.add(self._task)
+
+    async def _run(self, app: Any) -> None:
         """Run *app*; whatever it fails in, its sender gets an answer that is repeated soon."""
         try:
             await app(self.scope, self.receive, self.send)
@@ -172,8 +188,10 @@ class Exchange:
         finally:
             if not self.response_complete:
                 await self._abandon()
-            # Breaks the circle between connection and exchange, as uvicorn does.
+            # Breaks the circles between connection, exchange and task, as uvicorn does.
             self.on_response = _nothing
+            self._tasks.discard(self._task)
+            del self._task
 
     async def _abandon(self) -> None:
         """Answer 503 if nothing has left; otherwise all that is left is to hang up."""
@@ -218,20 +236,20 @@ class Exchange:
         self._left_bytes = head.length_bytes
         if not head.is_sized:
             is_old = self.scope["http_version"] == "1.0"
-            self._framing = Framing.CLOSED if is_old else Framing.CHUNKED
+            self._framing = Framing.CLOSED if is_old else _CHUNKED
 
     def _send_body(self, body: bytes, *, more: bool) -> None:
         is_headless = self.scope["method"] == "HEAD"
         if is_headless:
             body = b""
-        elif self._framing is Framing.CHUNKED:
+        elif self._framing is _CHUNKED:
             body = _chunk(body, more=more)
-        elif self._framing is Framing.SIZED:
+        elif self._framing is _SIZED:
             self._left_bytes -= len(body)
             if self._left_bytes < 0 or (self._left_bytes and not more):
                 raise RuntimeError("the answer's body has another length than its header says")
         if self._head is not None:
-            is_chunked = self._framing is Framing.CHUNKED and not is_headless
+            is_chunked = self._framing is _CHUNKED and not is_headless
             body = self._head.ended(keep_alive=self.keep_alive, is_chunked=is_chunked) + body
             self._head = None
         if body:
@@ -242,7 +260,7 @@ class Exchange:
             self.on_response()
 
     def add(self, body: bytes) -> None:
-        """Take the next bytes of the request's body."""
+        """Take the next bytes of the request's body; read no more until they are received."""
         held = self.body
         if not held:
             self.body = body
@@ -251,6 +269,14 @@ class Exchange:
         else:
             self.body = bytearray(held)
             self.body += body
+        if len(self.body) > HIGH_WATER_LIMIT:
+            self.flow.pause_reading()
+        self.wake()
+
+    def end(self) -> None:
+        """Learn that the request is whole."""
+        self.more_body = False
+        self.wake()
 
     def wake(self) -> None:
         """Let whoever receives see what has changed."""

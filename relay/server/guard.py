@@ -37,7 +37,6 @@ from typing import Protocol
 
 import httptools
 from uvicorn import Config as UvicornConfig
-from uvicorn.protocols.http.flow_control import HIGH_WATER_LIMIT
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from uvicorn.server import ServerState
 
@@ -58,6 +57,10 @@ class At(Enum):
     ENDING = "ending"
 
 
+# Asked for several times a request; a member is found slowly through its class.
+_IDLE, _HEAD, _BODY, _ENDING = At
+
+
 class Host(Protocol):
     """What a connection asks of the listener it belongs to."""
 
@@ -70,6 +73,9 @@ class Host(Protocol):
     def lost(self) -> None:
         """Learn that a connection is gone."""
         ...
+
+
+_METHODS = {name.encode(): name for name in ("GET", "HEAD", "POST")}
 
 
 def _plain(status: int, phrase: str, text: str) -> bytes:
@@ -100,7 +106,7 @@ class Guard(HttpToolsProtocol):
         super().__init__(config, server_state, {}, loop)
         self._host = host
         # Changed by the callbacks of this connection only, all in the loop.
-        self._at = At.IDLE
+        self._at = _IDLE
         # The request that is answered, those that wait behind it, and the last that began.
         self._running: Exchange | None = None
         self._queue: deque[Exchange] = deque()
@@ -138,7 +144,7 @@ class Guard(HttpToolsProtocol):
         super().connection_lost(exc)
         self._queue.clear()
         self._running = None
-        self._at = At.ENDING
+        self._at = _ENDING
         self._host.lost()
 
     def eof_received(self) -> bool:  # type: ignore[override]
@@ -147,7 +153,7 @@ class Guard(HttpToolsProtocol):
         if self._running is None or self._running.more_body:
             return False
         self._drop_incomplete()
-        self._at = At.ENDING
+        self._at = _ENDING
         return True
 
     def shutdown(self) -> None:
@@ -155,7 +161,7 @@ class Guard(HttpToolsProtocol):
         self._is_last = True
         if self._running is not None:
             self._incoming.keep_alive = False
-        elif self._at is At.IDLE and self._requests:
+        elif self._at is _IDLE and self._requests:
             self._close_idle()
 
     def expire(self, now_s: float) -> None:
@@ -164,9 +170,9 @@ class Guard(HttpToolsProtocol):
         if self.transport.is_closing():
             # Its last bytes cannot be got rid of.
             self.transport.abort()
-        elif self._at is At.HEAD and self._running is None:
+        elif self._at is _HEAD and self._running is None:
             self._refuse(408)
-        elif self._at is At.IDLE and self._requests:
+        elif self._at is _IDLE and self._requests:
             self._close_idle()
         elif self._running is None:
             self.transport.close()
@@ -175,7 +181,7 @@ class Guard(HttpToolsProtocol):
 
     def data_received(self, data: bytes) -> None:
         """Parse, within the caps."""
-        if self._at is At.ENDING:
+        if self._at is _ENDING:
             self._lingered_bytes += len(data)
             if self._lingered_bytes > LINGER_BYTES and self._running is None:
                 self.transport.close()
@@ -195,7 +201,7 @@ class Guard(HttpToolsProtocol):
 
     def on_message_begin(self) -> None:
         """Begin a request; its first byte is here."""
-        self._at = At.HEAD
+        self._at = _HEAD
         self.url = b""
         self.headers = []
         self.expect_100_continue = False
@@ -204,7 +210,7 @@ class Guard(HttpToolsProtocol):
 
     def on_header(self, name: bytes, value: bytes) -> None:
         """Take one header, but no trailer."""
-        if self._at is At.HEAD:
+        if self._at is _HEAD:
             name = name.lower()
             self.headers.append((name, value))
             if name == b"expect" and value.lower() == b"100-continue":
@@ -222,14 +228,15 @@ class Guard(HttpToolsProtocol):
         if self.parser.should_upgrade():
             # The parser ends here without the body; see `_ignore_upgrade`.
             return
-        version = self.parser.get_http_version()
+        parser = self.parser
+        version, method = parser.get_http_version(), parser.get_method()
         path, raw_path, query = _target(self.url)
         exchange = Exchange(
             {
                 "type": "http",
                 "asgi": {"version": self.asgi_version, "spec_version": "2.3"},
                 "http_version": version,
-                "method": self.parser.get_method().decode("ascii"),
+                "method": _METHODS.get(method) or method.decode("ascii"),
                 "scheme": "http",
                 "path": path,
                 "raw_path": raw_path,
@@ -245,12 +252,10 @@ class Guard(HttpToolsProtocol):
             self.loop,
             self.on_response_complete,
             waiting_for_100_continue=self.expect_100_continue,
-            keep_alive=(
-                version != "1.0" and not self._is_last and self.parser.should_keep_alive()
-            ),
+            keep_alive=(version != "1.0" and not self._is_last and parser.should_keep_alive()),
         )
         self._incoming = exchange
-        self._at = At.BODY
+        self._at = _BODY
         self._requests += 1
         if self._running is None:
             self._start(exchange)
@@ -261,20 +266,14 @@ class Guard(HttpToolsProtocol):
     def on_body(self, body: bytes) -> None:
         """Hand the next bytes of the body on; read no more until they are taken."""
         self._unparsed_bytes = 0
-        exchange = self._incoming
-        exchange.add(body)
-        if len(exchange.body) > HIGH_WATER_LIMIT:
-            self.flow.pause_reading()
-        exchange.wake()
+        self._incoming.add(body)
 
     def on_message_complete(self) -> None:
         """The request is whole."""
         self._unparsed_bytes = 0
-        if self._at is At.HEAD:
-            return
-        self._at = At.IDLE
-        self._incoming.more_body = False
-        self._incoming.wake()
+        if self._at is not _HEAD:
+            self._at = _IDLE
+            self._incoming.end()
 
     # What goes out.
 
@@ -290,24 +289,21 @@ class Guard(HttpToolsProtocol):
             self._end(limits.body_timeout if done.more_body else LINGER_S)
         elif self._queue:
             queued = self._queue.popleft()
-            if not self._queue and self._at is not At.ENDING:
+            if not self._queue and self._at is not _ENDING:
                 self.flow.resume_reading()
             self._start(queued)
-        elif self._at is At.ENDING:
+        elif self._at is _ENDING:
             self._end(LINGER_S)
         else:
             self.flow.resume_reading()
             limits = self._host.limits
-            wait_s = limits.keep_alive if self._at is At.IDLE else limits.header_timeout
+            wait_s = limits.keep_alive if self._at is _IDLE else limits.header_timeout
             self.deadline_s = self.loop.time() + wait_s
 
     def _start(self, exchange: Exchange) -> None:
         self._running = exchange
         self.deadline_s = math.inf
-        task = self.loop.create_task(exchange.run_asgi(self.app))
-        # The loop itself keeps no task alive.
-        self.tasks.add(task)
-        task.add_done_callback(self.tasks.discard)
+        exchange.start(self.app, self.tasks)
 
     def _ignore_upgrade(self, rest: bytes) -> None:
         """
@@ -341,7 +337,7 @@ class Guard(HttpToolsProtocol):
         self._host.refused(status)
         self._last_words = _REFUSALS[status]
         self._drop_incomplete()
-        self._at = At.ENDING
+        self._at = _ENDING
         running = self._running
         if running is not None and running.more_body:
             # Its body will never be whole: to the application its sender is gone.
@@ -355,12 +351,12 @@ class Guard(HttpToolsProtocol):
 
     def _drop_incomplete(self) -> None:
         """Forget the request that waits behind others and will never be whole."""
-        if self._at is At.BODY and self._queue:
+        if self._at is _BODY and self._queue:
             self._queue.pop()
 
     def _end(self, linger_s: float) -> None:
         """Say no more; read until the sender has finished too."""
-        self._at = At.ENDING
+        self._at = _ENDING
         self._queue.clear()
         self.deadline_s = self.loop.time() + linger_s
         if self.transport.is_closing():

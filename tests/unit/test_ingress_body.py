@@ -56,7 +56,8 @@ async def test_chunks_are_put_together_and_hashed(tmp_path, chunks):
     assert (refusal, body.data, body.is_complete, body.spill) == (None, whole, True, None)
     assert verification.matches(sign("k", STAMP, whole)) == 0
     assert in_flight.bytes == len(whole)
-    await body.release()
+    body.release()
+    await body.discard()
     assert in_flight.bytes == 0
     assert not (tmp_path / "large").exists()
 
@@ -77,14 +78,16 @@ async def test_over_the_memory_cap_it_is_spilled(tmp_path, chunks):
     assert path.parent.stat().st_mode & 0o777 == 0o700
     assert verification.matches(sign("k", STAMP, whole)) == 0
     body.is_kept = True
-    await body.release()
+    body.release()
+    await body.discard()
     assert path.exists()
 
 
 async def test_a_spilled_body_that_nobody_keeps_is_removed(tmp_path):
     """Released without being appended, its file is gone."""
     body, _, _ = await read(tmp_path, sender(b"x" * 15), InFlight(1000))
-    await body.release()
+    body.release()
+    await body.discard()
     assert list((tmp_path / "large").iterdir()) == []
 
 
@@ -95,7 +98,8 @@ async def test_over_the_hard_cap_it_is_refused(tmp_path, chunks):
     body, _, refusal = await read(tmp_path, sender(*chunks), in_flight)
     assert refusal is TOO_LARGE
     assert not body.is_complete or sum(map(len, chunks)) == 21
-    await body.release()
+    body.release()
+    await body.discard()
     assert in_flight.bytes == 0
     assert not list(tmp_path.glob("large/*"))
 
@@ -105,7 +109,8 @@ async def test_the_cap_over_all_bodies(tmp_path):
     in_flight = InFlight(12, bytes=8)
     body, _, refusal = await read(tmp_path, sender(b"1234", b"5"), in_flight)
     assert refusal is BUSY
-    await body.release()
+    body.release()
+    await body.discard()
     assert in_flight.bytes == 8
 
 
@@ -115,7 +120,8 @@ async def test_a_sender_that_leaves(tmp_path, chunks):
     in_flight = InFlight(1000)
     body, _, refusal = await read(tmp_path, sender(*chunks, leaves=True), in_flight)
     assert (refusal, body.is_gone, body.is_complete) == (None, True, False)
-    await body.release()
+    body.release()
+    await body.discard()
     assert in_flight.bytes == 0
     assert not list(tmp_path.glob("large/*"))
 
@@ -139,5 +145,6 @@ async def test_a_body_interrupted_while_spilling_leaves_no_file(tmp_path):
     reading.cancel()
     with pytest.raises(asyncio.CancelledError):
         await reading
-    await body.release()
+    body.release()
+    await body.discard()
     assert not list(tmp_path.glob("large/*"))
