@@ -3,7 +3,9 @@ How many requests may be in flight: adaptive, so that nobody has to guess the in
 
 Pure. The limit grows by one when a whole round of requests went well while it was reached. It is
 cut when latency rises well above its own mean, or when the inlet asks for less (429, 503, or no
-answer at all); at most once a round, because the answers of one round tell one story.
+answer at all); at most once a round, because the answers of one round tell one story. It does not
+fall below two where two are allowed: one request that hangs would hold up everything until its
+timeout.
 """
 
 from __future__ import annotations
@@ -15,12 +17,13 @@ _DEVIATION_SCALE = 3.0
 _RISE_FLOOR_S = 0.02
 _SLOW_RATIO = 0.9
 _REFUSED_RATIO = 0.5
+_LEAST = 2
 
 
 @dataclass(slots=True)
 class Limit:
     """
-    An additive-increase, multiplicative-decrease limit between 1 and *maximum*.
+    An additive-increase, multiplicative-decrease limit between 2 and *maximum*; 1 if that is 1.
 
     Latency is an exponentially weighted mean with its mean deviation, in seconds.
 
@@ -30,7 +33,6 @@ class Limit:
     """
 
     maximum: int
-    initial: int = 2
     # The limit as a fraction, what is in flight, and the latency seen; changed by the two methods.
     _limit: float = 0.0
     _in_flight: int = 0
@@ -40,12 +42,12 @@ class Limit:
     _reached: bool = False
 
     def __post_init__(self) -> None:
-        self._limit = float(min(self.initial, self.maximum))
+        self._limit = float(min(_LEAST, self.maximum))
 
     @property
     def limit(self) -> int:
         """How many requests may be in flight now."""
-        return max(1, int(self._limit))
+        return int(self._limit)
 
     @property
     def in_flight(self) -> int:
@@ -100,7 +102,7 @@ class Limit:
 
     def _cut(self, ratio: float, now_s: float) -> None:
         if now_s >= self._round_ends_s:
-            self._limit = max(1.0, self._limit * ratio)
+            self._limit = max(float(min(_LEAST, self.maximum)), self._limit * ratio)
             self._next_round(now_s)
 
     def _next_round(self, now_s: float) -> None:

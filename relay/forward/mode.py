@@ -4,8 +4,10 @@ Batches or one event a request, and how ``mode = "auto"`` finds out (pure).
 Whether the inlet takes raw events on its batch path is not documented for this source (adobe.md
 §0.5), so it is tried. Batches go first; when they are refused for the missing envelope header,
 one event a request is tried, and once one is taken that way it stays so and is remembered for this
-inlet and flow. When single events are refused for the header as well, the route pauses, and its
-probes try both ways in turn.
+inlet and flow. Where batches were taken before, three are refused in a row, each with a single
+event taken after it, before that is believed: a moment's trouble is not worth a request for each
+event from then on. When single events are refused for the header as well, the route pauses, and
+its probes try both ways in turn.
 """
 
 from __future__ import annotations
@@ -22,6 +24,7 @@ class _State(StrEnum):
 
 
 REMEMBERED = "single"
+_REFUSALS_OF_WHAT_WORKED = 3
 
 
 class Mode:
@@ -41,6 +44,9 @@ class Mode:
             self._state = _State.BATCH
         else:
             self._state = _State.SINGLE if remembered else _State.TRY_BATCH
+        # Whether a batch was ever taken, and how many were refused since for the header.
+        self._has_worked = False
+        self._refusals = 0
 
     @property
     def name(self) -> Literal["batch", "single", "probing"]:
@@ -59,8 +65,16 @@ class Mode:
         if not self.is_auto:
             return False
         was = self._state
-        self._state = _State.BATCH if as_batch else _State.SINGLE
-        return not as_batch and was is not _State.SINGLE
+        if as_batch:
+            self._state = _State.BATCH
+            self._has_worked = True
+            self._refusals = 0
+            return False
+        if self._has_worked and self._refusals < _REFUSALS_OF_WHAT_WORKED:
+            self._state = _State.BATCH
+            return False
+        self._state = _State.SINGLE
+        return was is not _State.SINGLE
 
     def headerless(self, *, as_batch: bool) -> bool:
         """All of a request was refused for the envelope header; say whether single is next."""
@@ -68,6 +82,8 @@ class Mode:
             return False
         if as_batch:
             if self._state is not _State.SINGLE:
+                # Of several that were under way at once only the first counts.
+                self._refusals += self._state is _State.BATCH
                 self._state = _State.TRY_SINGLE
             return True
         if self._state is _State.TRY_SINGLE:

@@ -174,7 +174,9 @@ def _joined(rulings: list[Ruling], odd: str) -> Verdict:
     first = rulings[0]
     if all(ruling == first for ruling in rulings):
         return Verdict(first, odd=odd)
-    return Verdict(Ruling(Fate.UNANSWERED, "see items"), rulings, odd)
+    others = [ruling for ruling in rulings if ruling is not TOOK]
+    why = f"{len(others)} of {len(rulings)} items not taken, the first: {others[0].why}"
+    return Verdict(Ruling(Fate.UNANSWERED, why), rulings, odd)
 
 
 def _of_item(item: Any) -> Ruling:

@@ -334,6 +334,39 @@ def test_auto_pauses_only_when_single_events_are_refused_too():
     assert bench.refused == []
 
 
+def test_one_request_that_hangs_holds_up_nobody():
+    """After refusals have cut the limit there is still room beside a request without an answer."""
+    bench = Bench(batch_max_records=1, max_in_flight=8)
+    bench.add(1, 2, 3)
+    for _ in range(6):
+        bench.status(bench.next(), 429)
+    hanging, other = bench.next(), bench.next()
+    bench.took(other)
+    bench.took(bench.next())
+    assert len(bench.delivered) == 2
+    assert sent(hanging) not in ([number] for number in bench.delivered)
+
+
+@pytest.mark.parametrize("refusals", [1, 2, 3])
+def test_batches_that_worked_are_given_up_after_three_refusals(refusals: int):
+    """A moment without a header turns nobody to single events; three in a row do, and are kept."""
+    bench = Bench(batch_max_records=3)
+    bench.add(*range(3))
+    bench.took(bench.next())
+    bench.add(*range(3, 15))
+    for _ in range(refusals):
+        request = bench.next()
+        assert request.as_batch
+        bench.items(request, *[HEADERLESS] * len(sent(request)))
+        single = bench.next()
+        assert not single.as_batch
+        bench.took(single)
+    is_believed = refusals == 3
+    assert bench.dispatch.is_mode_new is is_believed
+    assert bench.next().as_batch is not is_believed
+    assert bench.dispatch.pause is None
+
+
 def test_batches_that_work_are_not_given_up_for_one_event():
     """When others of the batch are taken, a missing header is that event's own fault."""
     bench = Bench()

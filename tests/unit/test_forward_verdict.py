@@ -203,6 +203,7 @@ def test_more_items_than_records_are_ignored_and_told():
     verdict = judge(Answer(207, document=document), records=2, is_batch=True)
     assert [ruling.fate for ruling in verdict.items] == [Fate.TAKEN, Fate.EVENT]
     assert verdict.odd == "4 items for 2 records"
+    assert verdict.whole.why == "1 of 2 items not taken, the first: 400"
 
 
 def test_a_list_in_a_single_answer_is_read_too():
