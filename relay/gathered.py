@@ -45,9 +45,9 @@ class GatheredValues:
         self._histogram = histogram
         self._values: list[float] = []
 
-    def observe(self, value: float) -> None:
-        """Observe *value*."""
-        self._values.append(value)
+    def observe(self, *values: float) -> None:
+        """Observe *values*."""
+        self._values += values
         if len(self._values) >= _HELD:
             self.flush()
 

@@ -122,4 +122,4 @@ def newest_segment(folder: Path) -> Path:
 
 def size_bytes(kept: Envelope) -> int:
     """Say how many bytes of the log *kept* takes."""
-    return frame.size_bytes(kept, frame.pack_headers(kept.headers))
+    return frame.pack(kept).size_bytes

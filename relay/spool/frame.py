@@ -49,9 +49,11 @@ HEAD_BYTES = _HEAD.size
 OVERHEAD_BYTES = HEAD_BYTES + _CRC.size
 # Up to here a copy is cheaper than a view.
 _COPIED_BYTES = 8192
-# Looked up once: `decode` runs for every entry read.
+# Looked up once: `decode` runs for every entry read, `seal` for every entry written.
 _head_of = _HEAD.unpack_from
 _crc_of = _CRC.unpack_from
+_pack_head = _HEAD.pack
+_pack_crc = _CRC.pack
 
 
 class Frame(NamedTuple):
@@ -73,6 +75,18 @@ class Frame(NamedTuple):
     body_at: int
 
 
+class Packed(NamedTuple):
+    """A frame without its place; *names* is the route and the headers."""
+
+    size_bytes: int
+    received_at_s: float
+    flags: int
+    route_bytes: int
+    names: bytes
+    body: bytes
+
+
+_packed = cast("Callable[[tuple[Any, ...]], Packed]", partial(tuple.__new__, Packed))
 _frame = cast("Callable[[tuple[Any, ...]], Frame]", partial(tuple.__new__, Frame))
 
 
@@ -80,16 +94,6 @@ _frame = cast("Callable[[tuple[Any, ...]], Frame]", partial(tuple.__new__, Frame
 def _header_head(name: str, value_bytes: int) -> bytes:
     raw_name = name.encode("utf-8", "surrogatepass")
     return _HEADER.pack(len(raw_name), value_bytes) + raw_name
-
-
-def pack_headers(headers: tuple[tuple[str, str], ...]) -> bytes:
-    """Turn *headers* into the bytes that stand in a frame."""
-    parts = []
-    for name, value in headers:
-        raw_value = value.encode("utf-8", "surrogatepass")
-        parts.append(_header_head(name, len(raw_value)))
-        parts.append(raw_value)
-    return b"".join(parts)
 
 
 @lru_cache(maxsize=1024)
@@ -116,38 +120,43 @@ def _route(raw: bytes) -> str:
     return raw.decode("utf-8", "surrogatepass")
 
 
-def size_bytes(envelope: Envelope, headers: bytes) -> int:
-    """Say how many bytes of the log *envelope* will take; *headers* are its own, packed."""
-    body = _SPILL.size + len(envelope.spill.encode()) if envelope.spill else len(envelope.body)
-    return OVERHEAD_BYTES + len(_route_bytes(envelope.route)) + len(headers) + body
-
-
-def encode(
-    envelope: Envelope, headers: bytes, *, position: int, durable: int, epoch: int, salt: int
-) -> tuple[bytes, bytes, bytes]:
-    """
-    Turn *envelope* into a frame: the head, the body and the checksum, to be joined.
-
-    *headers* are its headers, packed.
-    """
+def pack(envelope: Envelope) -> Packed:
+    """Turn into bytes what of *envelope*'s frame does not depend on its place in the log."""
     route = _route_bytes(envelope.route)
+    parts = [route]
+    for name, value in envelope.headers:
+        raw = value.encode("utf-8", "surrogatepass")
+        parts += (_header_head(name, len(raw)), raw)
+    names = b"".join(parts)
     body, flags = envelope.body, 0
     if envelope.spill:
         body = _SPILL.pack(envelope.spill_bytes) + envelope.spill.encode()
         flags = SPILLED
-    fixed = _HEAD.pack(
-        MAGIC,
-        OVERHEAD_BYTES + len(route) + len(headers) + len(body),
-        position,
-        durable,
-        envelope.received_at_s,
-        epoch,
-        flags,
-        len(route),
-        len(headers),
+    size_bytes = OVERHEAD_BYTES + len(names) + len(body)
+    return _packed((size_bytes, envelope.received_at_s, flags, len(route), names, body))
+
+
+def seal(
+    packed: Packed, position: int, durable: int, epoch: int, salt: int
+) -> tuple[bytes, bytes, bytes]:
+    """Give the frame of *packed* at its place: head, body and checksum, to be joined."""
+    size_bytes, received_at_s, flags, route_bytes, names, body = packed
+    headers_bytes = len(names) - route_bytes
+    head = (
+        _pack_head(
+            MAGIC,
+            size_bytes,
+            position,
+            durable,
+            received_at_s,
+            epoch,
+            flags,
+            route_bytes,
+            headers_bytes,
+        )
+        + names
     )
-    head = fixed + route + headers
-    return head, body, _CRC.pack(crc32(body, crc32(head, salt)))
+    return head, body, _pack_crc(crc32(body, crc32(head, salt)))
 
 
 def length_at(buffer: bytes, start: int) -> int:

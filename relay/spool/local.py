@@ -122,7 +122,10 @@ class LocalSpool:
         if not self._is_accepting:
             raise SpoolClosed("the spool is closed" if self._is_closing else "it is draining")
         room = self._room
-        need = sum([envelope.size_bytes + _HEAD_BYTES for envelope in envelopes])
+        need = large_bytes = 0
+        for envelope in envelopes:
+            need += envelope.size_bytes + _HEAD_BYTES
+            large_bytes += envelope.spill_bytes
         if room.lacks(need):
             await room.make()
             if room.lacks(need):
@@ -135,7 +138,7 @@ class LocalSpool:
                 raise
             last = await self._log.append(envelopes, need)
         room.full_because = ""
-        room.large_bytes += sum([envelope.spill_bytes for envelope in envelopes])
+        room.large_bytes += large_bytes
         return last
 
     async def read(self, route: str, *, max_entries: int, max_bytes: int) -> list[Entry]:

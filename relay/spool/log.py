@@ -24,7 +24,7 @@ from queue import SimpleQueue
 from typing import Any
 
 from relay.envelope import Envelope
-from relay.errors import SpoolClosed, SpoolError, SpoolFailed
+from relay.errors import SpoolClosed, SpoolFailed
 from relay.metrics import Metrics
 from relay.spool.writer import Writer, Written
 
@@ -137,18 +137,18 @@ class Log:
         self.last_position = self.writer.position
         self._on_commit()
         now_s = time.perf_counter()
-        observe = self._appends_s.observe
+        waited_s: list[float] = []
         for (_, size_bytes, future, started_s), result in zip(group, results, strict=True):
             self.waiting_bytes -= size_bytes
             if future.done():
                 continue
-            if isinstance(result, SpoolError):
-                future.set_exception(result)
-            else:
+            if isinstance(result, int):
                 future.set_result(result)
-                observe(now_s - started_s)
-        for fsync_s in self.writer.fsync_s:
-            self._fsyncs_s.observe(fsync_s)
+                waited_s.append(now_s - started_s)
+            else:
+                future.set_exception(result)
+        self._appends_s.observe(*waited_s)
+        self._fsyncs_s.observe(*self.writer.fsync_s)
         self._groups.observe(len(group))
         if self._waiting:
             self._hand_over()

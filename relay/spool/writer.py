@@ -169,33 +169,40 @@ class Writer:
 
     def _hold(self, envelopes: Sequence[Envelope]) -> None:
         """Encode *envelopes* behind those already held; commit and roll first if they need it."""
-        packed = [frame.pack_headers(envelope.headers) for envelope in envelopes]
-        need = sum(map(frame.size_bytes, envelopes, packed))
-        spilled = any(envelope.spill for envelope in envelopes)
-        if spilled:
-            # The new name is longer by its position.
-            need += 32 * len(envelopes)
+        need = 0
+        is_spilled = False
+        packed: list[frame.Packed] = []
+        for at, envelope in enumerate(envelopes, self._next):
+            self.routes[envelope.route] = at
+            one = frame.pack(envelope)
+            packed.append(one)
+            need += one.size_bytes
+            if envelope.spill:
+                is_spilled = True
+                # The new name is longer by its position.
+                need += 32
         if self._fd < 0 or self._end() + self._held_bytes + need > self._capacity:
             self._commit()
             self._roll(need)
-        position, salt = self._next, self.segments[-1].salt
-        parts: list[bytes] = []
-        for at, (envelope, headers) in enumerate(zip(envelopes, packed, strict=True), position):
-            stored = self._keep_spill(envelope, at) if envelope.spill else envelope
-            self.routes[envelope.route] = at
-            parts += frame.encode(
-                stored,
-                headers,
-                position=at,
-                durable=self.position,
-                epoch=self.epoch,
-                salt=salt,
-            )
-        if spilled:
-            sync_folder(self._large)
-        self._parts += parts
-        self._held_bytes += sum([len(part) for part in parts])
-        self._next = position + len(envelopes)
+        if is_spilled:
+            packed = self._keep_spills(envelopes, packed)
+        at, durable, epoch, salt = self._next, self.position, self.epoch, self.segments[-1].salt
+        for one in packed:
+            self._parts += frame.seal(one, at, durable, epoch, salt)
+            at += 1
+        self._held_bytes += need
+        self._next = at
+
+    def _keep_spills(
+        self, envelopes: Sequence[Envelope], packed: Sequence[frame.Packed]
+    ) -> list[frame.Packed]:
+        """Make the spilled bodies of *envelopes* durable, and pack these again."""
+        kept = [
+            frame.pack(self._keep_spill(envelope, at)) if envelope.spill else one
+            for at, (envelope, one) in enumerate(zip(envelopes, packed, strict=True), self._next)
+        ]
+        sync_folder(self._large)
+        return kept
 
     def _keep_spill(self, envelope: Envelope, position: int) -> Envelope:
         """Make the spilled body durable under a name that says whose it is."""
