@@ -17,6 +17,9 @@ from collections.abc import Sequence
 
 SIGNATURE_LENGTH = 64
 
+# One hash a key, in the order of the keys.
+Codes = list[hmac.HMAC]
+
 
 class Keys:
     """
@@ -33,9 +36,13 @@ class Keys:
             raise ValueError("at least one signing key is needed, and none may be empty")
         self._prepared = tuple(hmac.new(key.encode(), b"v0:", "sha256") for key in keys)
 
-    def begin(self) -> list[hmac.HMAC]:
-        """Start one hash a key."""
-        return [prepared.copy() for prepared in self._prepared]
+    def begin(self, timestamp: bytes) -> Codes:
+        """Start one hash a key; whoever reads the body updates each with every chunk."""
+        head = timestamp + b":"
+        codes = [prepared.copy() for prepared in self._prepared]
+        for code in codes:
+            code.update(head)
+        return codes
 
     def __len__(self) -> int:
         return len(self._prepared)
@@ -44,43 +51,18 @@ class Keys:
         return f"<Keys {len(self._prepared)}>"
 
 
-class Verification:
-    """One delivery's signature check, fed chunk by chunk, under all keys at once."""
+def match(codes: Codes, signature: bytes) -> int | None:
+    """
+    Give the index of the key that made *signature* over what *codes* have hashed, or ``None``.
 
-    __slots__ = ("_codes", "_head", "_keys")
-
-    def __init__(self, keys: Keys | Sequence[str], timestamp: bytes | str) -> None:
-        self._keys = keys if isinstance(keys, Keys) else Keys(keys)
-        stamp = timestamp if isinstance(timestamp, bytes) else timestamp.encode()
-        # What stands before the body is hashed together with its first bytes: one call less.
-        self._head = stamp + b":"
-        self._codes: list[hmac.HMAC] = []
-
-    def update(self, chunk: bytes) -> None:
-        """Hash the next bytes of the body."""
-        codes = self._codes
-        if not codes:
-            codes = self._codes = self._keys.begin()
-            chunk = self._head + chunk
-        for code in codes:
-            code.update(chunk)
-
-    def matches(self, signature: bytes | str) -> int | None:
-        """
-        Give the index of the key that made *signature*, or ``None``.
-
-        Every key is compared in constant time, also after one matched. Only bare lowercase hex
-        matches, as in the official verifier.
-        """
-        claimed = signature if isinstance(signature, bytes) else signature.encode()
-        if not self._codes:
-            self.update(b"")
-        found = None
-        for index, code in enumerate(self._codes):
-            is_same = hmac.compare_digest(code.hexdigest().encode(), claimed)
-            if is_same and found is None:
-                found = index
-        return found
+    Every key is compared in constant time, also after one matched. Only bare lowercase hex
+    matches, as in the official verifier.
+    """
+    found = None
+    for index, code in enumerate(codes):
+        if hmac.compare_digest(code.hexdigest().encode(), signature) and found is None:
+            found = index
+    return found
 
 
 def sign(key: str, timestamp: str, body: bytes) -> str:
@@ -95,6 +77,7 @@ def verify(keys: Sequence[str], timestamp: str, body: bytes, signature: str) -> 
     Raises:
         ValueError: there is no key, or one is empty.
     """
-    verification = Verification(keys, timestamp)
-    verification.update(body)
-    return verification.matches(signature)
+    codes = Keys(keys).begin(timestamp.encode())
+    for code in codes:
+        code.update(body)
+    return match(codes, signature.encode())

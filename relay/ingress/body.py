@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from relay.config import ServerConfig
-from relay.customerio.signature import Verification
+from relay.customerio.signature import Codes
 from relay.envelope import Envelope
 from relay.ingress.answers import BUSY, TOO_LARGE, Answer
 from relay.ingress.spill import Spill
@@ -60,17 +60,16 @@ class Body:
         self.is_gone = False
         self.is_kept = False
 
-    async def read(
-        self, verification: Verification, limits: ServerConfig, large: Path
-    ) -> Answer | None:
+    async def read(self, codes: Codes, limits: ServerConfig, large: Path) -> Answer | None:
         """
-        Take all of it; give an answer when it may not go on.
+        Take all of it, hashed by *codes* as it comes; give an answer when it may not go on.
 
         Memory and disk grow by what has arrived, never by what a header announced.
 
         Raises:
             OSError: a large body could not be written.
         """
+        in_flight = self._in_flight
         while True:
             message = await self._receive()
             if message["type"] != "http.request":
@@ -79,10 +78,14 @@ class Body:
             chunk: bytes = message.get("body", b"")
             self.is_complete = not message.get("more_body", False)
             if chunk:
-                verification.update(chunk)
-                refusal = self._count(len(chunk), limits)
-                if refusal is not None:
-                    return refusal
+                for code in codes:
+                    code.update(chunk)
+                self.size_bytes += len(chunk)
+                in_flight.bytes += len(chunk)
+                if self.size_bytes > limits.max_body_bytes:
+                    return TOO_LARGE
+                if in_flight.bytes > in_flight.max_bytes:
+                    return BUSY
             if self.is_complete and self.size_bytes == len(chunk) <= limits.max_body_memory:
                 self.data = chunk
                 return None
@@ -112,13 +115,6 @@ class Body:
         """Remove a spilled file that nobody keeps."""
         if self.spill is not None and not self.is_kept:
             await self.spill.discard()
-
-    def _count(self, size_bytes: int, limits: ServerConfig) -> Answer | None:
-        self.size_bytes += size_bytes
-        self._in_flight.bytes += size_bytes
-        if self.size_bytes > limits.max_body_bytes:
-            return TOO_LARGE
-        return BUSY if self._in_flight.bytes > self._in_flight.max_bytes else None
 
     async def _keep(self, chunk: bytes, limits: ServerConfig, large: Path) -> None:
         if self.spill is None and self.size_bytes <= limits.max_body_memory:

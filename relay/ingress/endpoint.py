@@ -21,10 +21,10 @@ from typing import Any
 
 from relay.clock import Clock
 from relay.config import Config
-from relay.customerio.signature import Verification
+from relay.customerio.signature import match
 from relay.errors import SpoolClosed, SpoolError, SpoolFull
 from relay.ingress import answers
-from relay.ingress.admission import Pairs, Refused, admit, announced_bytes, read_headers
+from relay.ingress.admission import Head, Pairs, Refused, admit
 from relay.ingress.answers import Answer
 from relay.ingress.body import Body, InFlight, Receive
 from relay.ingress.complaints import Complaints
@@ -186,19 +186,18 @@ class Ingress:
         assert task is not None
         late = answers.TOO_SLOW
         try:
-            found, is_repeated = read_headers(headers)
             now_s = self._clock.wall_s()
-            head = admit(found, is_repeated=is_repeated, now_s=now_s, max_age_s=route.max_age_s)
-            if isinstance(head, Refused):
+            head = admit(headers, now_s=now_s, max_age_s=route.max_age_s)
+            if not isinstance(head, Head):
                 return self._refuse(route, head)
-            if announced_bytes(found) > limits.max_body_bytes:
+            if head.announced_bytes > limits.max_body_bytes:
                 return answers.TOO_LARGE
-            verification = Verification(route.keys, head.timestamp)
+            codes = route.keys.begin(head.timestamp)
             deadlines.set(task, loop, limits.body_timeout)
-            problem = await body.read(verification, limits, self._large)
+            problem = await body.read(codes, limits, self._large)
             if problem is not None or body.is_gone:
                 return problem or answers.CLOSED
-            index = verification.matches(head.signature)
+            index = match(codes, head.signature)
             if index is None:
                 return self._refuse(route, Refused.NO_KEY_MATCHES)
             late = answers.NO_COMMIT

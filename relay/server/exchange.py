@@ -50,6 +50,8 @@ class Framing(Enum):
     CLOSED = "closed"
 
 
+_EXPECTED = {False: "http.response.start", True: "http.response.body"}
+
 # Asked for in every answer; a member is found slowly through its class.
 _SIZED, _CHUNKED = Framing.SIZED, Framing.CHUNKED
 
@@ -133,24 +135,21 @@ class Exchange:
         "waiting_for_100_continue",
     )
 
-    def __init__(  # noqa: PLR0913 - what a connection knows of a request
+    def __init__(
         self,
         scope: dict[str, Any],
         transport: asyncio.Transport,
         flow: FlowControl,
         loop: asyncio.AbstractEventLoop,
         on_response: Callable[[], None],
-        *,
-        waiting_for_100_continue: bool,
-        keep_alive: bool,
     ) -> None:
         self.scope = scope
         self.transport = transport
         self.flow = flow
         self._loop = loop
         self.on_response = on_response
-        self.waiting_for_100_continue = waiting_for_100_continue
-        self.keep_alive = keep_alive
+        self.waiting_for_100_continue = False
+        self.keep_alive = True
         # The request, as far as it has come.
         self.disconnected = False
         self.body: bytes | bytearray = b""
@@ -221,9 +220,9 @@ class Exchange:
             await self.flow.drain()
         if self.disconnected:
             return
-        expected = "http.response.body" if self.response_started else "http.response.start"
-        if self.response_complete or message["type"] != expected:
-            raise RuntimeError(f"expected {expected} of an open answer, got {message['type']}")
+        kind = message["type"]
+        if self.response_complete or kind != _EXPECTED[self.response_started]:
+            raise RuntimeError(f"{kind} does not come next in this answer")
         if self.response_started:
             self._send_body(message.get("body", b""), more=message.get("more_body", False))
             return
@@ -248,9 +247,10 @@ class Exchange:
             self._left_bytes -= len(body)
             if self._left_bytes < 0 or (self._left_bytes and not more):
                 raise RuntimeError("the answer's body has another length than its header says")
-        if self._head is not None:
+        head = self._head
+        if head is not None:
             is_chunked = self._framing is _CHUNKED and not is_headless
-            body = self._head.ended(keep_alive=self.keep_alive, is_chunked=is_chunked) + body
+            body = head.ended(keep_alive=self.keep_alive, is_chunked=is_chunked) + body
             self._head = None
         if body:
             self.transport.write(body)

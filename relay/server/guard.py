@@ -251,9 +251,10 @@ class Guard(HttpToolsProtocol):
             self.flow,
             self.loop,
             self.on_response_complete,
-            waiting_for_100_continue=self.expect_100_continue,
-            keep_alive=(version != "1.0" and not self._is_last and parser.should_keep_alive()),
         )
+        exchange.waiting_for_100_continue = self.expect_100_continue
+        if version == "1.0" or self._is_last or not parser.should_keep_alive():
+            exchange.keep_alive = False
         self._incoming = exchange
         self._at = _BODY
         self._requests += 1

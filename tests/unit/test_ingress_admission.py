@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from relay.customerio.signature import sign
-from relay.ingress.admission import Head, Refused, admit, announced_bytes, read_headers
+from relay.ingress.admission import Head, Refused, admit
 
 VECTORS = json.loads(
     (Path(__file__).parent.parent / "data" / "signature-vectors.json").read_text()
@@ -19,8 +19,7 @@ GOOD = sign("key", STAMP.decode(), b"{}").encode()
 
 
 def decide(*pairs: tuple[bytes, bytes], now_s: float = NOW_S, max_age_s: float = 0.0):
-    found, is_repeated = read_headers(pairs)
-    return admit(found, is_repeated=is_repeated, now_s=now_s, max_age_s=max_age_s)
+    return admit(pairs, now_s=now_s, max_age_s=max_age_s)
 
 
 def stamped(stamp: bytes = STAMP, signature: bytes = GOOD):
@@ -121,5 +120,6 @@ def test_the_age_window(off_s, is_taken):
 )
 def test_the_announced_size(pairs, size):
     """What a header announces; 0 when it announces nothing."""
-    found, _ = read_headers(pairs)
-    assert announced_bytes(found) == size
+    head = decide(*stamped(), *pairs)
+    assert isinstance(head, Head)
+    assert head.announced_bytes == size

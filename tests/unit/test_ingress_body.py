@@ -7,7 +7,7 @@ import asyncio
 import pytest
 
 from relay.config import ServerConfig
-from relay.customerio.signature import Verification, sign
+from relay.customerio.signature import Keys, match, sign
 from relay.ingress.answers import BUSY, TOO_LARGE
 from relay.ingress.body import Body, InFlight
 
@@ -33,9 +33,9 @@ def sender(*chunks: bytes, leaves: bool = False):
 
 
 async def read(tmp_path, receive, in_flight: InFlight):
-    body, verification = Body(receive, in_flight), Verification(["k"], STAMP)
-    refusal = await body.read(verification, LIMITS, tmp_path / "large")
-    return body, verification, refusal
+    body, codes = Body(receive, in_flight), Keys(["k"]).begin(STAMP.encode())
+    refusal = await body.read(codes, LIMITS, tmp_path / "large")
+    return body, codes, refusal
 
 
 @pytest.mark.parametrize(
@@ -52,9 +52,9 @@ async def read(tmp_path, receive, in_flight: InFlight):
 async def test_chunks_are_put_together_and_hashed(tmp_path, chunks):
     """However the bytes come, the body and its signature are those of the whole."""
     in_flight, whole = InFlight(1000), b"".join(chunks)
-    body, verification, refusal = await read(tmp_path, sender(*chunks), in_flight)
+    body, codes, refusal = await read(tmp_path, sender(*chunks), in_flight)
     assert (refusal, body.data, body.is_complete, body.spill) == (None, whole, True, None)
-    assert verification.matches(sign("k", STAMP, whole)) == 0
+    assert match(codes, sign("k", STAMP, whole).encode()) == 0
     assert in_flight.bytes == len(whole)
     body.release()
     await body.discard()
@@ -68,7 +68,7 @@ async def test_chunks_are_put_together_and_hashed(tmp_path, chunks):
 async def test_over_the_memory_cap_it_is_spilled(tmp_path, chunks):
     """The file holds the whole body, only its owner may read it, and it is kept on demand."""
     whole = b"".join(chunks)
-    body, verification, refusal = await read(tmp_path, sender(*chunks), InFlight(1000))
+    body, codes, refusal = await read(tmp_path, sender(*chunks), InFlight(1000))
     assert refusal is None
     assert body.data == b""
     assert body.spill is not None
@@ -76,7 +76,7 @@ async def test_over_the_memory_cap_it_is_spilled(tmp_path, chunks):
     assert path.read_bytes() == whole
     assert path.stat().st_mode & 0o777 == 0o600
     assert path.parent.stat().st_mode & 0o777 == 0o700
-    assert verification.matches(sign("k", STAMP, whole)) == 0
+    assert match(codes, sign("k", STAMP, whole).encode()) == 0
     body.is_kept = True
     body.release()
     await body.discard()
@@ -139,7 +139,7 @@ async def test_a_body_interrupted_while_spilling_leaves_no_file(tmp_path):
 
     body = Body(receive, InFlight(1000))
     reading = asyncio.create_task(
-        body.read(Verification(["k"], STAMP), LIMITS, tmp_path / "large")
+        body.read(Keys(["k"]).begin(STAMP.encode()), LIMITS, tmp_path / "large")
     )
     await began.wait()
     reading.cancel()
