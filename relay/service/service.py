@@ -12,7 +12,7 @@ The life of the process: bind, answer 503, open the spool, serve, drain, close.
 
 A second SIGTERM ends the waiting of the stage it meets; an end that hangs is cut off before 30 s
 (`relay.service.deadline`). SIGHUP reads the configuration again; a bad one is refused and the old
-one stays.
+one stays. A signal that comes before the service can take it waits (`relay.__main__`).
 """
 
 from __future__ import annotations
@@ -92,6 +92,7 @@ class Service:
         self._ingress = Ingress(self._config, None, self._metrics, self._clock)
         # Set as the stages go by, by `run` and what it calls.
         self._phase = Phase.STARTING
+        self._has_opened = False
         self._public: Listener | None = None
         self._admin: Listener | None = None
         self._works: Works | None = None
@@ -105,6 +106,10 @@ class Service:
         """Begin the end; the second call ends the waiting."""
         if self._stop.is_set():
             self._hurry.set()
+        if not self._has_opened:
+            # There is nothing to take deliveries into, and soon there is nobody.
+            self._ingress.drain()
+        self._phase = Phase.DRAINING
         self._stop.set()
         self._deadline.start()
 
@@ -158,15 +163,16 @@ class Service:
             1
         )
         front = Front(
-            settings=lambda: self._config,
             ingress=self._ingress,
             metrics=self._metrics,
             clock=self._clock,
             verbs={"drain": self._drain_verb, "status": self._status_verb},
         )
-        self._works = await open_works(stack, front)
+        self._works = await open_works(stack, front, self._config)
         self._opened.set()
         if not self._stop.is_set():
+            self._ingress.open(self._works.spool)
+            self._has_opened = True
             self._phase = Phase.READY
             log.info("relay_ready", **self._addresses(), routes=sorted(self._config.routes))
 
@@ -174,11 +180,11 @@ class Service:
         assert self._public is not None
         assert self._works is not None
         server, spool, routes = self._config.server, self._works.spool, self._works.routes
-        self._phase = Phase.DRAINING
         log.info("relay_stopping", pending=spool.stats().pending)
-        self._ingress.lame_duck()
-        await self._unless_hurried(self._public.lame_duck(server.lame_duck))
-        self._ingress.drain()
+        if self._has_opened:
+            self._ingress.lame_duck()
+            await self._unless_hurried(self._public.lame_duck(server.lame_duck))
+            self._ingress.drain()
         spool.stop_appending()
         await self._unless_hurried(routes.finish(within_s=server.drain_timeout))
         await routes.close()
@@ -205,6 +211,8 @@ class Service:
             # Not in the main thread (tests): whoever runs the service there calls `stop`.
             with suppress(RuntimeError, ValueError):
                 loop.add_signal_handler(number, work)
+                # One that came before now is taken now.
+                signal.pthread_sigmask(signal.SIG_UNBLOCK, {number})
                 # What comes so late that all is closed already changes nothing any more.
                 stack.callback(signal.signal, number, signal.SIG_IGN)
                 stack.callback(loop.remove_signal_handler, number)
@@ -238,16 +246,25 @@ class Service:
         Put *config* into use; all of it or nothing.
 
         Raises:
-            ConfigError: it needs a restart, or a mapping set or a schema cannot be used.
+            ConfigError: it needs a restart, the relay is stopping, or a mapping set or a schema
+                cannot be used.
         """
         assert self._public is not None
+        assert self._admin is not None
         assert self._works is not None
         _refuse_restarts(self._config, config)
         parts = await asyncio.to_thread(self._works.routes.build, config)
+        if self._stop.is_set():
+            raise ConfigError("the relay is stopping", hint="the next start reads the settings")
         self._ingress.reload(config)
-        self._public.reload(config.server)
-        self._works.routes.take(parts)
+        if config.log != self._config.log:
+            configure_logs(config.log)
         self._config = config
+        for listener in (self._public, self._admin):
+            listener.reload(config.server)
+        # First those who read for a route that nobody named, then the route's own.
+        await self._works.beside.take(config)
+        self._works.routes.take(parts)
 
     def _count_refused(self, status: int) -> None:
         """Count what the guards refused before there was a route."""

@@ -8,7 +8,7 @@ thread, while the public listener answers 503 already.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterator, Mapping
+from collections.abc import Mapping
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,15 +19,11 @@ import structlog
 from relay.clock import Clock
 from relay.config import Config
 from relay.control import ControlServer, Desk, Verb
-from relay.customerio.allow_list import keep_addresses, wants_allow_list
 from relay.ingress.endpoint import Ingress
-from relay.logs import describe
 from relay.metrics import Metrics
-from relay.provision.exporter import export_runs, wants_export
+from relay.service.beside import Beside, Surroundings
 from relay.service.gauges import Gauges
-from relay.service.pulse import watch_loop_lag
 from relay.service.routes import Routes
-from relay.service.strays import quarantine_strays
 from relay.spool.local import LocalSpool
 
 log = structlog.get_logger("relay.service")
@@ -38,10 +34,9 @@ class Front:
     """
     What is there before the works: ingress, and what both share.
 
-    *settings* gives the configuration of the moment; *verbs* are answered on the control socket.
+    *verbs* are answered on the control socket.
     """
 
-    settings: Callable[[], Config]
     ingress: Ingress
     metrics: Metrics
     clock: Clock
@@ -54,18 +49,18 @@ class Works:
 
     spool: LocalSpool
     routes: Routes
+    beside: Beside
 
 
-async def open_works(stack: AsyncExitStack, front: Front) -> Works:
+async def open_works(stack: AsyncExitStack, front: Front, config: Config) -> Works:
     """
-    Open the spool, compile the mapping sets, forward, and let ingress take deliveries.
+    Open the spool, compile the mapping sets and forward as *config* says.
 
-    *stack* closes everything in reverse order.
+    *stack* closes everything in reverse order. Ingress is the caller's to open.
 
     Raises:
         RelayError: a mapping set or a schema cannot be used, or the spool cannot be opened.
     """
-    config = front.settings()
     # Reading the trusted certificates takes longer than the loop should be held.
     client = await stack.enter_async_context(await asyncio.to_thread(httpx.AsyncClient))
     spool = await LocalSpool.open(config.spool, metrics=front.metrics, clock=front.clock)
@@ -80,41 +75,7 @@ async def open_works(stack: AsyncExitStack, front: Front) -> Works:
     await control.open()
     stack.push_async_callback(control.close)
     routes.take(parts)
-    front.ingress.open(spool)
-    for name, work in _beside(front, spool, desk, client):
-        stack.callback(asyncio.create_task(_told(name, work), name=name).cancel)
-    return Works(spool, routes)
-
-
-def _beside(
-    front: Front, spool: LocalSpool, desk: Desk, client: httpx.AsyncClient
-) -> Iterator[tuple[str, Awaitable[None]]]:
-    """What goes on beside deliveries until the end, by name."""
-    config = front.settings()
-    yield "pulse", watch_loop_lag(front.metrics)
-    yield "strays", _quarantine_strays(spool, config, front.metrics)
-    if wants_export(config):
-        for name in config.routes:
-            yield f"monitor-{name}", export_runs(config, name, front.metrics, desk=desk)
-    if wants_allow_list(config):
-        watch = keep_addresses(
-            lambda: front.settings().customerio,
-            front.ingress.senders.replace,
-            client=client,
-            metrics=front.metrics,
-            clock=front.clock,
-        )
-        yield "sender-addresses", watch
-
-
-async def _told(name: str, work: Awaitable[None]) -> None:
-    """Carry out *work*; a failure ends it, not the relay, and is told."""
-    try:
-        await work
-    except Exception as error:  # noqa: BLE001 - it runs beside deliveries, never in their way
-        log.error("task_failed", task=name, **describe(error))
-
-
-async def _quarantine_strays(spool: LocalSpool, config: Config, metrics: Metrics) -> None:
-    strays = await spool.routes_waiting() - config.routes.keys()
-    await asyncio.gather(*(quarantine_strays(spool, stray, metrics) for stray in strays))
+    beside = Beside(Surroundings(spool, desk, client, front.ingress, front.metrics, front.clock))
+    stack.callback(beside.close)
+    beside.start(config)
+    return Works(spool, routes, beside)
