@@ -35,11 +35,13 @@ from relay.errors import ControlError, RelayError, SpoolLocked
 from relay.metrics import Metrics
 from relay.outcome import Outcome, Reason
 from relay.spool.local import LocalSpool
+from relay.spool.lock import is_locked
 from relay.spool.port import Found, Query, Replayed, Spool
 
 _MAX_REQUEST_BYTES = 64 * 1024
 _TIMEOUT_S = 60.0
 _PAGE = 500
+_PATHS = "relative paths start at the working directory; name the settings with --config"
 _FIELDS = frozenset(field.name for field in fields(Query))
 
 Answer = dict[str, Any]
@@ -285,10 +287,7 @@ class ControlClient:
             async with asyncio.timeout(_TIMEOUT_S):
                 raw = await self._exchange(orjson.dumps({"verb": verb, **arguments}))
         except (OSError, TimeoutError) as error:
-            raise ControlError(
-                f"the relay of {self._folder} does not answer ({type(error).__name__})",
-                hint="is `relay serve` running with this spool.path?",
-            ) from None
+            raise _unanswered(self._folder, error) from None
         try:
             answer: Answer = orjson.loads(raw)
         except orjson.JSONDecodeError:
@@ -307,6 +306,18 @@ class ControlClient:
             return await reader.read(-1)
         finally:
             writer.close()
+
+
+def _unanswered(folder: Path, error: OSError | TimeoutError) -> ControlError:
+    """Say why nobody answers for the spool in *folder*."""
+    if not (folder / "version").exists():
+        return ControlError(f"there is no spool at {folder}", hint=_PATHS)
+    if not is_locked(folder):
+        return ControlError(f"no relay is running on the spool {folder}", hint=_PATHS)
+    return ControlError(
+        f"the process that holds the spool {folder} does not answer ({type(error).__name__})",
+        hint="it is starting, stopping, or a command that ends soon; try again",
+    )
 
 
 class _short:  # noqa: N801 - used like a function
@@ -335,10 +346,7 @@ async def open_desk(config: Config, clock: Clock | None = None) -> AsyncIterator
     """
     folder = Path(config.spool.path)
     if not (folder / "version").exists():
-        raise ControlError(
-            f"there is no spool at {folder}",
-            hint="relative paths start at the working directory; name the settings with --config",
-        )
+        raise ControlError(f"there is no spool at {folder}", hint=_PATHS)
     try:
         spool = await LocalSpool.open(
             config.spool, metrics=Metrics(), clock=clock or SystemClock()
