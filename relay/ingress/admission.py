@@ -16,17 +16,12 @@ TIMESTAMP = b"x-cio-timestamp"
 SIGNATURE = b"x-cio-signature"
 _LENGTH = b"content-length"
 
-# Kept with the body: what decoding needs, what proves the sender, what names the delivery.
-_KEPT = tuple(
-    (name, name.decode())
-    for name in (
-        b"content-type",
-        b"content-encoding",
-        TIMESTAMP,
-        SIGNATURE,
-        b"x-cio-delivery-id",
-        b"x-cio-idempotency-key",
-    )
+# Kept with the body, besides what proves the sender: what decoding needs, what names the delivery.
+_ALSO_KEPT = (
+    (b"content-type", "content-type"),
+    (b"content-encoding", "content-encoding"),
+    (b"x-cio-delivery-id", "x-cio-delivery-id"),
+    (b"x-cio-idempotency-key", "x-cio-idempotency-key"),
 )
 _SIGNED = frozenset({TIMESTAMP, SIGNATURE})
 
@@ -74,7 +69,7 @@ def admit(headers: Pairs, *, now_s: float, max_age_s: float) -> Head | Refused:
     A timestamp from the future is as far off as one from the past. A repeated header of the
     signature's is refused, also when both say the same: which was signed is anybody's guess.
     """
-    found = {name: value for name, value in headers}  # noqa: C416 - half of what `dict` costs
+    found = dict(headers)
     if len(found) < len(headers):
         found = _joined(headers)
         if not found:
@@ -86,7 +81,11 @@ def admit(headers: Pairs, *, now_s: float, max_age_s: float) -> Head | Refused:
         return Refused.MALFORMED
     if max_age_s and abs(now_s - int(timestamp)) > max_age_s:
         return Refused.TOO_OLD
-    kept = [(text, found[name].decode("latin-1")) for name, text in _KEPT if name in found]
+    kept = [("x-cio-timestamp", timestamp.decode()), ("x-cio-signature", signature.decode())]
+    for name, text in _ALSO_KEPT:
+        value = found.get(name)
+        if value is not None:
+            kept.append((text, value.decode("latin-1")))
     length = found.get(_LENGTH, b"")
     return Head(timestamp, signature, tuple(kept), int(length) if length.isdigit() else 0)
 
