@@ -180,7 +180,7 @@ class Dispatch:
         if verdict.items:
             self._by_items(request, verdict.items, decided)
         else:
-            self._whole(request, verdict.whole, decided)
+            self._whole(request, verdict, decided)
         if took:
             self.line.release(self.suspects.is_proven)
         return decided
@@ -227,9 +227,9 @@ class Dispatch:
             single=not self.mode.as_batch, max_records=self._inlet.batch_max_records
         )
 
-    def _whole(self, request: Request, ruling: Ruling, decided: Decided) -> None:
+    def _whole(self, request: Request, verdict: Verdict, decided: Decided) -> None:
         """One ruling for every record of the request."""
-        piece, fate = request.piece, ruling.fate
+        piece, ruling, fate = request.piece, verdict.whole, verdict.whole.fate
         if fate is Fate.TAKEN:
             decided.delivered = piece.records
             piece.decided(took=True)
@@ -240,7 +240,10 @@ class Dispatch:
         elif fate in TEMPORARY:
             self._absent(piece, ruling)
         elif fate is Fate.EVENT:
-            self._refused(piece, [ruling] * len(piece), decided)
+            # Each was refused by itself, others were taken since, and now each is again.
+            alone = bool(verdict.same) and self.suspects.is_proven(piece)
+            rulings = verdict.same or [ruling] * len(piece)
+            self._refused(piece, rulings, decided, alone=alone)
         else:
             self._set_up(request, piece, ruling, decided)
 

@@ -79,7 +79,7 @@ class Suspects:
         """
         *piece* was refused, each of its records for itself; say whether it is to blame.
 
-        *witnessed*: a later item of the same answer was taken.
+        *witnessed*: a later item of the same answer was taken, so it is not one more in a row.
         """
         self._tick += 1
         moment = self._tick
@@ -89,7 +89,7 @@ class Suspects:
                 return True
         elif piece.refused:
             moment = piece.sent
-        if not piece.refused:
+        if not piece.refused and not witnessed:
             self._refused_in_a_row += len(piece)
         piece.refused = moment
         piece.witnessed = witnessed

@@ -106,11 +106,13 @@ class Verdict:
     What an answer means for the records of its request.
 
     *items* has one ruling a record when they differ, and is empty when *whole* holds for all.
-    *odd* says what is strange about the answer although it was understood.
+    *same* has them when each record was judged by itself and all alike. *odd* says what is strange
+    about the answer although it was understood.
     """
 
     whole: Ruling
     items: Sequence[Ruling] = ()
+    same: Sequence[Ruling] = ()
     odd: str = ""
 
 
@@ -173,10 +175,10 @@ def _by_items(responses: list[Any], records: int) -> Verdict:
 def _joined(rulings: list[Ruling], odd: str) -> Verdict:
     first = rulings[0]
     if all(ruling == first for ruling in rulings):
-        return Verdict(first, odd=odd)
+        return Verdict(first, same=rulings, odd=odd)
     others = [ruling for ruling in rulings if ruling is not TOOK]
     why = f"{len(others)} of {len(rulings)} items not taken, the first: {others[0].why}"
-    return Verdict(Ruling(Fate.UNANSWERED, why), rulings, odd)
+    return Verdict(Ruling(Fate.UNANSWERED, why), items=rulings, odd=odd)
 
 
 def _of_item(item: Any) -> Ruling:

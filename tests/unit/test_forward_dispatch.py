@@ -154,6 +154,30 @@ def test_a_later_item_of_the_same_answer_is_a_witness():
     assert bench.dispatch.line.suspects == 1
 
 
+@pytest.mark.parametrize("every", [2, 10, 20])
+def test_many_refused_items_among_taken_ones_pause_nothing(every: int):
+    """Each has a witness in the same answer: all are decided by the second request."""
+    bench = Bench(probe_interval=1000)
+    bench.add(*range(500))
+    bad = {number for number in range(500) if number % every == 0}
+    for _ in range(2):
+        request = bench.next(within_s=0)
+        bench.items(request, *[INVALID if number in bad else TAKEN for number in sent(request)])
+        assert bench.dispatch.pause is None
+    assert set(bench.refused) == bad
+    assert len(bench.delivered) == 500 - len(bad)
+
+
+def test_refused_items_after_the_last_taken_one_count_in_a_row():
+    """Twenty at the end of an answer have no witness: the route pauses and nobody is blamed."""
+    bench = Bench()
+    bench.add(*range(40))
+    bench.items(bench.next(), *[TAKEN] * 20, *[INVALID] * 20)
+    assert bench.dispatch.pause is not None
+    assert bench.dispatch.pause.reason == "suspects"
+    assert bench.refused == []
+
+
 @pytest.mark.parametrize("status", [400, 413])
 def test_a_refused_batch_is_halved_until_the_culprit_is_alone(status: int):
     """Eight events of which one is refused: it alone is blamed, wherever it stands."""
