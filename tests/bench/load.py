@@ -12,6 +12,7 @@ import json
 import sys
 import time
 from collections import Counter
+from functools import partial
 
 import uvloop
 
@@ -46,11 +47,17 @@ class Sender(asyncio.Protocol):
     """One keep-alive connection that sends the next request when the last was answered."""
 
     def __init__(
-        self, todo: list[bytes], acks_s: list[float], statuses: Counter[int], pause_s: float
+        self,
+        todo: list[bytes],
+        acks_s: list[float],
+        statuses: Counter[int],
+        *,
+        first_s: float,
+        pause_s: float,
     ) -> None:
         self.todo = todo
         self.pause_s = pause_s
-        self.due_s = time.perf_counter()
+        self.due_s = first_s - pause_s
         self.acks_s = acks_s
         self.statuses = statuses
         self.buffer = b""
@@ -111,10 +118,11 @@ async def run(args: argparse.Namespace) -> dict[str, object]:
     pause_s = args.connections / args.rate if args.rate else 0.0
     started_s = time.perf_counter()
     senders = []
-    for _ in range(args.connections):
-        _, sender = await loop.create_connection(
-            lambda: Sender(todo, acks_s, statuses, pause_s), args.host, args.port
-        )
+    for number in range(args.connections):
+        # At a rate the senders take turns: together they would be a burst, again and again.
+        first_s = started_s + pause_s * number / args.connections
+        make = partial(Sender, todo, acks_s, statuses, first_s=first_s, pause_s=pause_s)
+        _, sender = await loop.create_connection(make, args.host, args.port)
         senders.append(sender)
     await asyncio.gather(*(sender.done for sender in senders))
     elapsed_s = time.perf_counter() - started_s

@@ -7,6 +7,7 @@ The servers that `make bench` compares: a bare application, ingress alone, and a
 from __future__ import annotations
 
 import asyncio
+import gc
 import signal
 import sys
 from pathlib import Path
@@ -72,6 +73,8 @@ async def append(port: int, folder: Path) -> None:
             },
         }
     )
+    # As `relay serve` does.
+    gc.set_threshold(20_000, 20, 50)
     metrics, clock = Metrics(), SystemClock()
     spool = await LocalSpool.open(config.spool, metrics=metrics, clock=clock)
     ingress = Ingress(config, spool, metrics, clock)
