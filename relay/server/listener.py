@@ -23,7 +23,7 @@ from uvicorn.server import ServerState
 
 from relay.config import ServerConfig
 from relay.server.guard import Guard
-from relay.server.sockets import BACKLOG, address_of
+from relay.server.sockets import BACKLOG, address_of, hush
 
 log = structlog.get_logger("relay.server")
 
@@ -33,8 +33,10 @@ App = Callable[..., Any]
 _SWEEP_S = 0.25
 # Taken in one go before others get their turn.
 _ACCEPT_AT_ONCE = 64
-# For connections that came while the others were leaving an inherited socket.
+# For connections that came while the others were leaving.
 _LATECOMERS_S = 0.5
+# For those that had begun to connect when the socket was hushed.
+_HANDSHAKES_S = 0.1
 # How long to wait when the process has no file descriptor left.
 _ACCEPT_AGAIN_S = 0.5
 
@@ -70,11 +72,12 @@ class Listener:
     """
     Serves *app* on *sock*, which already listens.
 
-    *is_inherited* says that another process holds the socket too and goes on with it after us.
+    *is_inherited* says that another process holds the socket too and goes on with it after us;
+    *is_for_life* that the process ends right after `close`, so that the port may end with it.
     *count_refused* hears the status of each request that was refused before it reached *app*.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - what it serves, and what becomes of the socket
         self,
         name: str,
         app: App,
@@ -82,12 +85,14 @@ class Listener:
         limits: ServerConfig,
         *,
         is_inherited: bool = False,
+        is_for_life: bool = False,
         count_refused: Callable[[int], None] | None = None,
     ) -> None:
         self.name = name
         self.address = address_of(sock)
         self.limits = limits
         self.is_inherited = is_inherited
+        self.is_for_life = is_for_life
         self._sock = sock
         self._count_refused = count_refused
         self._config = UvicornConfig(
@@ -143,23 +148,26 @@ class Listener:
         Close what is idle, finish what is being answered, for at most *timeout_s*. Idempotent.
 
         A connection that has not sent its first request yet may still do so, within the time for
-        headers. What is left after *timeout_s* is cut, and told. An inherited socket is accepted
-        from until those who are here have left, so that nobody waits for the next process on
-        their account; those who came meanwhile have at most `_LATECOMERS_S` more.
+        headers. What is left after *timeout_s* is cut, and told. A socket that is inherited or for
+        life is accepted from until those who are here have left, so that nobody waits, or is
+        refused, on their account; those who came meanwhile have at most `_LATECOMERS_S` more.
         """
         if self._state is State.CLOSED:
             return
         was_started = self._state is not State.MADE
-        if self.is_inherited and was_started:
+        if was_started and (self.is_inherited or self.is_for_life):
             await self._finish(timeout_s)
             timeout_s = min(timeout_s, _LATECOMERS_S)
+        is_hushed = self.is_for_life and not self.is_inherited and hush(self._sock)
+        if is_hushed and was_started:
+            await asyncio.sleep(_HANDSHAKES_S)
         self._enter(State.STOPPED)
-        if self.is_inherited:
-            # It stays open, for the process after us.
+        if was_started and not self.is_inherited:
+            self._accept(at_once=BACKLOG)
+        if self.is_inherited or is_hushed:
+            # It stays open: for the process after us, or until the end of this one closes it.
             self._sock.detach()
         else:
-            if was_started:
-                self._accept(at_once=BACKLOG)
             self._sock.close()
         self._state = State.CLOSED
         await self._finish(timeout_s)

@@ -135,6 +135,7 @@ class Service:
             inherited or bind(server.listen),
             server,
             is_inherited=inherited is not None,
+            is_for_life=True,
             count_refused=self._count_refused,
         )
         # First in, last out: a closed port refuses senders.
