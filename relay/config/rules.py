@@ -18,6 +18,8 @@ _REQUEST_MAX_BYTES = 1_000_000
 _RESERVED = {"/", "/healthz"}
 _NAME = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-")
 _LARGEST_PORT = 65535
+# What else the end takes, closing connections and the spool, has to fit below 30 s.
+_END_MAX_S = 22
 
 
 def split_listen(text: str) -> tuple[str, int]:
@@ -53,6 +55,12 @@ def server_problems(server: ServerConfig) -> Iterator[str]:
     for key in ("header_timeout", "body_timeout", "keep_alive", "append_timeout"):
         if getattr(server, key) <= 0:
             yield f"server.{key}: expected more than 0s"
+    end_s = server.lame_duck + server.drain_timeout
+    if end_s > _END_MAX_S:
+        yield (
+            f"server.drain_timeout: expected at most {_END_MAX_S}s together with "
+            f"server.lame_duck, or the end takes more than 30s, got {end_s:g}s"
+        )
     if not set(server.sender_address_header) <= _NAME:
         yield (
             "server.sender_address_header: expected a header's name such as 'x-forwarded-for', "

@@ -112,6 +112,15 @@ def test_unknown_keys_name_the_nearest(write):
     }
 
 
+def test_an_end_of_more_than_thirty_seconds_is_refused(write):
+    """Lame duck and drain together leave room for closing, or the process would be cut off."""
+    end = '\n[server]\nlame_duck = "8s"\ndrain_timeout = "{}"\n'
+    (problem,) = problems_of(write(MINIMAL + end.format("15s")), {"KEY": "k"})
+    assert problem.startswith("server.drain_timeout: expected at most 22s together with")
+    assert problem.endswith("got 23s")
+    assert load_config(write(MINIMAL + end.format("14s")), {"KEY": "k"}).server.lame_duck == 8
+
+
 def test_all_problems_at_once(write):
     """Types, rules, secrets and unknown keys are all told, not only the first."""
     text = """
