@@ -30,7 +30,6 @@ import fcntl
 import math
 import struct
 import termios
-import urllib.parse
 from collections import deque
 from enum import Enum
 from typing import Protocol
@@ -42,6 +41,7 @@ from uvicorn.server import ServerState
 
 from relay.config import ServerConfig
 from relay.server.exchange import Exchange
+from relay.server.scopes import Scopes
 
 # After its last answer a sender has this long to close, and may send so much meanwhile.
 LINGER_S = 2.0
@@ -73,9 +73,6 @@ class Host(Protocol):
     def lost(self) -> None:
         """Learn that a connection is gone."""
         ...
-
-
-_METHODS = {name.encode(): name for name in ("GET", "HEAD", "POST")}
 
 
 def _plain(status: int, phrase: str, text: str) -> bytes:
@@ -111,6 +108,7 @@ class Guard(HttpToolsProtocol):
         self._running: Exchange | None = None
         self._queue: deque[Exchange] = deque()
         self._incoming: Exchange
+        self._scopes: Scopes
         self._requests = 0
         self._unparsed_bytes = 0
         self._lingered_bytes = 0
@@ -133,6 +131,7 @@ class Guard(HttpToolsProtocol):
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Wait for the first byte, but not for ever."""
         super().connection_made(transport)
+        self._scopes = Scopes(self.asgi_version, self.server, self.client)
         self.deadline_s = self.loop.time() + self._host.limits.header_timeout
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -230,23 +229,8 @@ class Guard(HttpToolsProtocol):
             return
         parser = self.parser
         version, method = parser.get_http_version(), parser.get_method()
-        path, raw_path, query = _target(self.url)
         exchange = Exchange(
-            {
-                "type": "http",
-                "asgi": {"version": self.asgi_version, "spec_version": "2.3"},
-                "http_version": version,
-                "method": _METHODS.get(method) or method.decode("ascii"),
-                "scheme": "http",
-                "path": path,
-                "raw_path": raw_path,
-                "query_string": query,
-                "root_path": "",
-                "headers": self.headers,
-                "server": self.server,
-                "client": self.client,
-                "state": {},
-            },
+            self._scopes.make(version, method, self.url, self.headers),
             self.transport,
             self.flow,
             self.loop,
@@ -378,19 +362,3 @@ class Guard(HttpToolsProtocol):
             self.deadline_s = self.loop.time() + self._host.limits.header_timeout
         else:
             self.transport.close()
-
-
-def _target(url: bytes) -> tuple[str, bytes, bytes]:
-    """
-    Split a request target into path, path as it came, and query.
-
-    Raises:
-        ValueError: it is not ASCII, or neither a path nor an address.
-    """
-    if url.startswith(b"/"):
-        raw_path, _, query = url.partition(b"?")
-    else:
-        parsed = httptools.parse_url(url)
-        raw_path, query = parsed.path or b"/", parsed.query or b""
-    path = raw_path.decode("ascii")
-    return (urllib.parse.unquote(path) if "%" in path else path), raw_path, query
