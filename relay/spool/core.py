@@ -48,6 +48,7 @@ class Core:
         self._searcher = ThreadPoolExecutor(1, "spool-search")
         self.damage: list[str] = []
         self.trouble = ""
+        self.stalled = ""
         self.snapshot: Snapshot
         self.sizes: StateSizes
 
@@ -103,3 +104,11 @@ class Core:
         if sentence and sentence != self.trouble:
             log.error("spool_trouble", what=sentence)
         self.trouble = sentence
+
+    def tell_stall(self, sentence: str) -> None:
+        """Say that no write ends, and when they do again; empty while they do."""
+        if sentence and not self.stalled:
+            log.error("spool_stalled", what=sentence)
+        elif self.stalled and not sentence:
+            log.warning("spool_moves_again")
+        self.stalled = sentence

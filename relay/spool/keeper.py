@@ -2,7 +2,8 @@
 What happens once a second beside the traffic.
 
 The high-water mark is synced, a failed log is probed, the state tidies up, a full spool makes
-room; every half minute retention deletes what is old enough, and the reserve is filled again.
+room; every half minute retention deletes what is old enough, and the reserve is filled again. All
+of that may wait for the disk, so whether the disk answers is looked at by a task of its own.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from relay.spool.lookup import envelopes_at
 from relay.spool.reserve import Reserve
 from relay.spool.room import Room
 from relay.spool.route_names import RouteNames
+from relay.spool.stall import Stall
 
 _TICK_S = 1.0
 _RETENTION_TICKS = 30
@@ -28,19 +30,20 @@ class Keeper:
         self._room = room
         self._reserve = reserve
         self._names = names
-        self._task: asyncio.Task[None] | None = None
+        self._tasks: list[asyncio.Task[None]] = []
+        self._stall = Stall()
         self._oldest = (0, 0.0)
 
     def start(self) -> None:
         """Tick from now on."""
-        self._task = asyncio.create_task(self._run())
+        self._tasks = [asyncio.create_task(self._run()), asyncio.create_task(self._watch())]
 
     async def stop(self) -> None:
         """End after the tick under way."""
-        task, self._task = self._task, None
-        if task is not None:
+        tasks, self._tasks = self._tasks, []
+        for task in tasks:
             task.cancel()
-            await asyncio.gather(task, return_exceptions=True)
+        await asyncio.gather(*tasks, return_exceptions=True)
 
     async def _run(self) -> None:
         ticks = 0
@@ -48,6 +51,23 @@ class Keeper:
             await asyncio.sleep(_TICK_S)
             ticks += 1
             await self.tick(retain=ticks % _RETENTION_TICKS == 0)
+
+    async def _watch(self) -> None:
+        while True:
+            await asyncio.sleep(_TICK_S)
+            self.look()
+
+    def look(self) -> None:
+        """See whether the disk answers; what it answers with a refusal is told elsewhere."""
+        core, log = self._core, self._core.log
+        refuses = bool(log.writer.failed or self._room.full_because)
+        core.tell_stall(
+            self._stall.look(
+                log.last_position,
+                is_waiting=log.waiting_bytes > 0 and not refuses,
+                now_s=core.clock.monotonic_s(),
+            )
+        )
 
     async def tick(self, *, retain: bool) -> None:
         """Do what the second brings; what does not work is told, and tried again the next time."""

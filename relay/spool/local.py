@@ -281,9 +281,11 @@ class LocalSpool:
             free_disk_bytes=disk.f_bavail * disk.f_frsize,
             oldest_pending_s=self._keeper.oldest_pending_s(),
             waiting_replays=snapshot.waiting,
-            accepting=self._is_accepting and not writer.failed and not self._room.full_because,
+            accepting=self._is_accepting
+            and not (writer.failed or self._room.full_because or core.stalled),
             refusing_because=writer.failed
             or self._room.full_because
+            or core.stalled
             or ("" if self._is_accepting else "the spool is draining"),
             damage=(*core.damage, *([core.trouble] if core.trouble else [])),
         )

@@ -69,10 +69,7 @@ def prepare_folder(folder: Path) -> Lock:
             sync_folder(path.parent)
         lock = Lock(folder)
     except OSError as error:
-        raise SpoolError(
-            f"the spool folder {folder} cannot be used: {error.strerror}",
-            hint="spool.path must be a folder that the relay may write",
-        ) from error
+        raise _unusable(folder, error) from error
     try:
         if not refuse_newer(folder):
             write_version(folder)
@@ -82,11 +79,21 @@ def prepare_folder(folder: Path) -> Lock:
                 sync_folder(folder)
     except OSError as error:
         lock.release()
-        raise SpoolError(f"the spool folder {folder} cannot be used: {error.strerror}") from error
+        raise _unusable(folder, error) from error
     except SpoolError:
         lock.release()
         raise
     return lock
+
+
+def _unusable(folder: Path, error: OSError) -> SpoolError:
+    """Say which file of the spool, or that the folder itself, cannot be used."""
+    culprit = Path(error.filename) if isinstance(error.filename, str) else folder
+    inside = f" ({culprit.relative_to(folder)})" if folder in culprit.parents else ""
+    return SpoolError(
+        f"the spool folder {folder} cannot be used: {error.strerror}{inside}",
+        hint="spool.path must be a folder that the relay may write, and everything in it too",
+    )
 
 
 def open_folder(lock: Lock, config: SpoolConfig, clock: Clock) -> Opened:
@@ -97,6 +104,13 @@ def open_folder(lock: Lock, config: SpoolConfig, clock: Clock) -> Opened:
         SpoolError: a file cannot be read.
     """
     folder = Path(config.path)
+    try:
+        return _open_folder(folder, lock, config, clock)
+    except PermissionError as error:
+        raise _unusable(folder, error) from error
+
+
+def _open_folder(folder: Path, lock: Lock, config: SpoolConfig, clock: Clock) -> Opened:
     before, folded = read_folded(folder / "folded")
     segments = list_segments(folder / "log")
     marked, epoch = read_mark(folder / "highwater")
