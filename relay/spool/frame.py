@@ -49,7 +49,7 @@ HEAD_BYTES = _HEAD.size
 OVERHEAD_BYTES = HEAD_BYTES + _CRC.size
 # Up to here a copy is cheaper than a view.
 _COPIED_BYTES = 8192
-# Looked up once: `decode` runs for every entry read, `seal` for every entry written.
+# Looked up once: `decode` runs for every entry read, `encode` for every entry written.
 _head_of = _HEAD.unpack_from
 _crc_of = _CRC.unpack_from
 _pack_head = _HEAD.pack
@@ -75,18 +75,6 @@ class Frame(NamedTuple):
     body_at: int
 
 
-class Packed(NamedTuple):
-    """A frame without its place; *names* is the route and the headers."""
-
-    size_bytes: int
-    received_at_s: float
-    flags: int
-    route_bytes: int
-    names: bytes
-    body: bytes
-
-
-_packed = cast("Callable[[tuple[Any, ...]], Packed]", partial(tuple.__new__, Packed))
 _frame = cast("Callable[[tuple[Any, ...]], Frame]", partial(tuple.__new__, Frame))
 
 
@@ -120,8 +108,10 @@ def _route(raw: bytes) -> str:
     return raw.decode("utf-8", "surrogatepass")
 
 
-def pack(envelope: Envelope) -> Packed:
-    """Turn into bytes what of *envelope*'s frame does not depend on its place in the log."""
+def encode(
+    envelope: Envelope, position: int, durable: int, epoch: int, salt: int
+) -> tuple[bytes, bytes, bytes]:
+    """Turn *envelope* into a frame: the head, the body and the checksum, to be joined."""
     route = _route_bytes(envelope.route)
     parts = [route]
     for name, value in envelope.headers:
@@ -132,27 +122,17 @@ def pack(envelope: Envelope) -> Packed:
     if envelope.spill:
         body = _SPILL.pack(envelope.spill_bytes) + envelope.spill.encode()
         flags = SPILLED
-    size_bytes = OVERHEAD_BYTES + len(names) + len(body)
-    return _packed((size_bytes, envelope.received_at_s, flags, len(route), names, body))
-
-
-def seal(
-    packed: Packed, position: int, durable: int, epoch: int, salt: int
-) -> tuple[bytes, bytes, bytes]:
-    """Give the frame of *packed* at its place: head, body and checksum, to be joined."""
-    size_bytes, received_at_s, flags, route_bytes, names, body = packed
-    headers_bytes = len(names) - route_bytes
     head = (
         _pack_head(
             MAGIC,
-            size_bytes,
+            OVERHEAD_BYTES + len(names) + len(body),
             position,
             durable,
-            received_at_s,
+            envelope.received_at_s,
             epoch,
             flags,
-            route_bytes,
-            headers_bytes,
+            len(route),
+            len(names) - len(route),
         )
         + names
     )

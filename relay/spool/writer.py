@@ -169,37 +169,41 @@ class Writer:
 
     def _hold(self, envelopes: Sequence[Envelope]) -> None:
         """Encode *envelopes* behind those already held; commit and roll first if they need it."""
-        need = 0
+        parts, need = self._encoded(envelopes)
         is_spilled = False
-        packed: list[frame.Packed] = []
-        for at, envelope in enumerate(envelopes, self._next):
-            self.routes[envelope.route] = at
-            one = frame.pack(envelope)
-            packed.append(one)
-            need += one.size_bytes
+        for envelope in envelopes:
             if envelope.spill:
                 is_spilled = True
-                # The new name is longer by its position.
+                # Its new name is longer by its position.
                 need += 32
         if self._fd < 0 or self._end() + self._held_bytes + need > self._capacity:
             self._commit()
             self._roll(need)
+            parts, need = self._encoded(envelopes)
         if is_spilled:
-            packed = self._keep_spills(envelopes, packed)
-        at, durable, epoch, salt = self._next, self.position, self.epoch, self.segments[-1].salt
-        for one in packed:
-            self._parts += frame.seal(one, at, durable, epoch, salt)
-            at += 1
+            parts, need = self._encoded(self._keep_spills(envelopes))
+        self._parts += parts
         self._held_bytes += need
-        self._next = at
+        self._next += len(envelopes)
 
-    def _keep_spills(
-        self, envelopes: Sequence[Envelope], packed: Sequence[frame.Packed]
-    ) -> list[frame.Packed]:
-        """Make the spilled bodies of *envelopes* durable, and pack these again."""
+    def _encoded(self, envelopes: Sequence[Envelope]) -> tuple[list[bytes], int]:
+        """Give the frames of *envelopes* as they would come next, and their size in bytes."""
+        durable, epoch = self.position, self.epoch
+        salt = self.segments[-1].salt if self.segments else 0
+        parts: list[bytes] = []
+        size_bytes = 0
+        for at, envelope in enumerate(envelopes, self._next):
+            head, body, checksum = frame.encode(envelope, at, durable, epoch, salt)
+            parts += (head, body, checksum)
+            size_bytes += len(head) + len(body) + len(checksum)
+            self.routes[envelope.route] = at
+        return parts, size_bytes
+
+    def _keep_spills(self, envelopes: Sequence[Envelope]) -> list[Envelope]:
+        """Make the spilled bodies of *envelopes* durable under their new names."""
         kept = [
-            frame.pack(self._keep_spill(envelope, at)) if envelope.spill else one
-            for at, (envelope, one) in enumerate(zip(envelopes, packed, strict=True), self._next)
+            self._keep_spill(envelope, at) if envelope.spill else envelope
+            for at, envelope in enumerate(envelopes, self._next)
         ]
         sync_folder(self._large)
         return kept

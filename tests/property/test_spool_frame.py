@@ -32,14 +32,14 @@ SALTS = st.integers(0, (1 << 32) - 1)
 
 def encoded(one: Envelope, *, position: int = 7, salt: int = 0) -> bytes:
     """The bytes of one frame."""
-    return b"".join(frame.seal(frame.pack(one), position, 3, 2, salt))
+    return b"".join(frame.encode(one, position, 3, 2, salt))
 
 
 @given(ENVELOPES, SALTS, st.integers(0, (1 << 64) - 1), st.binary(max_size=50))
 def test_a_frame_reads_as_it_was_written(one, salt, position, before):
     """Any envelope comes back from its frame, wherever in a buffer, in the size foretold."""
     raw = encoded(one, position=position, salt=salt)
-    assert len(raw) == frame.pack(one).size_bytes
+    assert len(raw) == frame.length_at(raw, 0)
     found = frame.decode(before + raw, len(before), salt=salt)
     assert found is not None
     assert (found.position, found.durable, found.epoch) == (position, 3, 2)
