@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import sys
 
@@ -17,11 +18,20 @@ def main() -> None:
     SIGTERM in it, and anywhere else a SIGHUP would kill it; so they wait until the service takes
     them.
     """
+    _open_standard_streams()
     if sys.argv[1:2] == ["serve"]:
         signal.pthread_sigmask(signal.SIG_BLOCK, _TAKEN)
     from relay.cli.app import main as run  # noqa: PLC0415 - after the signals
 
     run()
+
+
+def _open_standard_streams() -> None:
+    """Fill what a supervisor left closed, or a file of the spool would be standard error."""
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:
+            # The lowest free descriptor is the one that is missing.
+            setattr(sys, name, os.fdopen(os.open(os.devnull, os.O_RDWR), mode))
 
 
 if __name__ == "__main__":

@@ -4,15 +4,20 @@ Structured logs on stderr: an event name and fields, as JSON or for a terminal.
 What is logged about an event is its position, id, route and outcome, never its content: the body,
 its addresses and the secrets have no field here, and an exception is logged by type, message and
 place, never with the values of its frames.
+
+A log that cannot be written, since its disk is full or its reader gone, stops nothing that it
+would tell about.
 """
 
 from __future__ import annotations
 
+import io
 import logging
 import sys
 import traceback
+from contextlib import suppress
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Any, TextIO, cast
 
 import structlog
 from structlog.typing import Processor
@@ -28,7 +33,7 @@ def configure_logs(config: LogConfig, stream: TextIO | None = None) -> None:
 
     Call it once, before anything logs; calling it again replaces what was set.
     """
-    out = stream or sys.stderr
+    out = cast("TextIO", _Calm(stream or sys.stderr))
     as_json = config.format == "json" or (config.format == "auto" and not out.isatty())
     level = _LEVELS[config.level]
     shared: list[Processor] = [
@@ -43,6 +48,25 @@ def configure_logs(config: LogConfig, stream: TextIO | None = None) -> None:
         cache_logger_on_first_use=False,
     )
     _take_over_stdlib(shared, level, out, as_json=as_json)
+
+
+class _Calm(io.TextIOBase):
+    """What is written to *out*, as far as it can be."""
+
+    def __init__(self, out: TextIO) -> None:
+        self._out = out
+
+    def write(self, text: str) -> int:
+        with suppress(OSError, ValueError):
+            self._out.write(text)
+        return len(text)
+
+    def flush(self) -> None:
+        with suppress(OSError, ValueError):
+            self._out.flush()
+
+    def isatty(self) -> bool:
+        return self._out.isatty()
 
 
 def _ending(*, as_json: bool, colors: bool) -> list[Processor]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from contextlib import suppress
 
 import typer
 
@@ -26,6 +27,8 @@ def serve_relay(config: ConfigPath = None) -> None:
     code = serve(load, os.environ)
     # Everything is closed, the listening socket last. What the interpreter does at its end takes
     # long enough for a sender to find the port closed while this process is still there.
-    sys.stdout.flush()
-    sys.stderr.flush()
+    for stream in (sys.stdout, sys.stderr):
+        # Who read it may be gone.
+        with suppress(OSError, ValueError):
+            stream.flush()
     os._exit(code)

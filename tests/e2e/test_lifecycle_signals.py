@@ -123,6 +123,21 @@ def test_a_stop_while_the_spool_opens_is_answered_503_and_close(stack):
     assert logged(stack) == ["relay_stopping", "relay_drained", "relay_stopped"]
 
 
+@pytest.mark.parametrize("redirect", ["2> /dev/full", "2>&-", "0<&- 1>&- 2>&-"])
+def test_a_log_that_cannot_be_written_stops_nothing(stack, redirect):
+    """A full disk behind the log, or no log at all: deliveries, a reload and the end go well."""
+    words = " ".join([*RELAY, "serve", "--config", str(stack.config)])
+    stack.relay = subprocess.Popen(["/bin/sh", "-c", f"exec {words} {redirect}"], env=stack.env)
+    until(lambda: is_listening(stack.admin), "never bound")
+    until(lambda: stack.readyz()["status"] == "ready", "never ready")
+    assert request(stack.port, 1).status_code == 200
+    stack.relay.send_signal(signal.SIGHUP)
+    until(lambda: stack.metric("relay_reloads_total") == 1, "never reloaded")
+    stack.relay.send_signal(signal.SIGTERM)
+    assert stack.relay.wait(30) == 0
+    assert stack.command("audit", "--deep")[1]["accepted"] == 1
+
+
 @pytest.mark.prove
 @pytest.mark.timeout(90)
 def test_a_disk_that_never_answers_is_left_inside_thirty_seconds(stack):
