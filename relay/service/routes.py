@@ -30,6 +30,9 @@ from relay.spool.local import LocalSpool
 _RESTARTS = Schedule(base_s=0.5, max_s=60.0)
 # Longer than any request may take by default.
 _RETIRE_S = 60.0
+# A drain looks so often; whoever holds nothing for a quarter of a second has nothing to read.
+_LOOK_S = 0.05
+_QUIET_LOOKS = 5
 
 log = structlog.get_logger("relay.service")
 
@@ -104,6 +107,28 @@ class Routes:
     def stats(self) -> dict[str, ForwardStats]:
         """Describe every route's forward."""
         return {name: forward.stats() for name, forward in self._forwards.items()}
+
+    async def drain(self, *, within_s: float) -> None:
+        """
+        Let every route send what the spool has, until it has it all or cannot; may be cancelled.
+
+        Nothing is appended any more. A route cannot while it is paused, or told to wait for
+        longer than there is time; what it has not sent by then is `finish`'s.
+        """
+        until_s = self._clock.monotonic_s() + within_s
+        looks = 0
+        while looks < _QUIET_LOOKS and self._spool.stats().pending:
+            left_s = until_s - self._clock.monotonic_s()
+            if left_s <= 0:
+                return
+            is_sending = any(self._is_sending(one, left_s) for one in self.stats().values())
+            looks = 0 if is_sending else looks + 1
+            await asyncio.sleep(_LOOK_S)
+
+    def _is_sending(self, one: ForwardStats, left_s: float) -> bool:
+        if not one.held or one.pause is not None:
+            return False
+        return one.holding_until_s <= self._clock.wall_s() + left_s
 
     async def finish(self, *, within_s: float) -> None:
         """Send what is held, until the deadline; may be cancelled."""

@@ -7,7 +7,7 @@ The life of the process: bind, answer 503, open the spool, serve, drain, close.
     open        deliveries are taken; one forward a route sends them on
     lame duck   SIGTERM, SIGINT or `relay drain`: /readyz fails, deliveries are still taken,
                 every answer says Connection: close
-    draining    deliveries get 503 and close; forward sends what it holds, to a deadline
+    draining    deliveries get 503 and close; forward sends what the spool has, to a deadline
     closed      control socket, spool and its lock, the admin listener, the public one last
 
 A second SIGTERM ends the waiting of the stage it meets; an end that hangs is cut off before 30 s
@@ -187,7 +187,12 @@ class Service:
             await self._unless_hurried(self._public.lame_duck(server.lame_duck))
             self._ingress.drain()
         spool.stop_appending()
-        await self._unless_hurried(routes.finish(within_s=server.drain_timeout))
+        # Half of the time for what is still to be read, so that the other half ends what is sent.
+        half_s = server.drain_timeout / 2
+        ends_s = self._clock.monotonic_s() + server.drain_timeout
+        await self._unless_hurried(routes.drain(within_s=half_s))
+        left_s = max(half_s, ends_s - self._clock.monotonic_s())
+        await self._unless_hurried(routes.finish(within_s=left_s))
         await routes.close()
         log.info("relay_drained", pending=spool.stats().pending)
 

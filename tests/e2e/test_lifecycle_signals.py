@@ -18,6 +18,7 @@ from stack import KEY, RELAY, Stack
 
 from relay.control import ControlClient
 from relay.customerio.signature import sign
+from relay.envelope import Envelope
 from relay.errors import ControlError
 from relay.metrics import Metrics
 from relay.outcome import Outcome
@@ -157,6 +158,29 @@ def is_listening(port: int) -> bool:
     """Whether somebody listens there."""
     with socket.socket() as probe:
         return probe.connect_ex(("127.0.0.1", port)) == 0
+
+
+async def test_a_stop_sends_what_the_spool_has(tmp_path):
+    """Forward reads on while it drains: with an inlet that takes events nothing is left."""
+    small = "batch_max_records = 10\nmax_in_flight = 1"
+    stack = Stack(tmp_path, drain_timeout="20s", extra=small)
+    bodies = [
+        b'{"event_id":"backlog-%d","object_type":"email","metric":"sent"}' % number
+        for number in range(1000)
+    ]
+    async with spool_at(tmp_path / "spool") as spool:
+        await spool.append([Envelope("test", time.time(), (), body) for body in bodies])
+    try:
+        stack.start_relay()
+        # Ten times as much as a route holds, and nobody to send it to until the drain has begun.
+        stack.relay.send_signal(signal.SIGTERM)
+        until(lambda: "relay_stopping" in logged(stack), "never stopping")
+        stack.start_emulator()
+        assert stack.relay.wait(30) == 0
+        code, account = stack.command("audit", "--deep")
+        assert (code, account["delivered"], account["pending"]) == (0, 1000, 0)
+    finally:
+        stack.stop()
 
 
 def test_a_route_that_comes_back_by_a_reload_has_its_events(stack):
