@@ -207,6 +207,8 @@ class Ingress:
         except asyncio.CancelledError:
             if not deadlines.has_passed(task):
                 raise
+            if late is answers.NO_COMMIT:
+                self._complaints.tell("delivery_not_stored", route.name, "no commit in time")
             return late
         except Exception as error:  # noqa: BLE001 - promise 3: our bugs answer 503
             return self._failed(route, body, error)

@@ -75,18 +75,19 @@ class Host(Protocol):
         ...
 
 
-def _plain(status: int, phrase: str, text: str) -> bytes:
-    body = b'{"status":"%s"}' % text.encode()
+def _plain(status: int, phrase: str, text: str, more: str = "") -> bytes:
+    body = '{"status":"%s"}' % text  # noqa: UP031 - braces
     return (
-        b"HTTP/1.1 %d %s\r\ncontent-type: application/json\r\ncontent-length: %d\r\n"
-        b"connection: close\r\n\r\n%s" % (status, phrase.encode(), len(body), body)
-    )
+        f"HTTP/1.1 {status} {phrase}\r\ncontent-type: application/json\r\n"
+        f"content-length: {len(body)}\r\n{more}connection: close\r\n\r\n{body}"
+    ).encode()
 
 
 _REFUSALS = {
     400: _plain(400, "Bad Request", "not HTTP"),
     408: _plain(408, "Request Timeout", "headers too slow"),
     431: _plain(431, "Request Header Fields Too Large", "headers too large"),
+    503: _plain(503, "Service Unavailable", "draining", "retry-after: 5\r\n"),
 }
 
 
@@ -162,6 +163,12 @@ class Guard(HttpToolsProtocol):
             self._incoming.keep_alive = False
         elif self._at is _IDLE and self._requests:
             self._close_idle()
+
+    def give_up(self) -> None:
+        """Answer 503 to a request that is not whole when there is no time left to wait for it."""
+        running = self._running
+        if running is not None and running.more_body and running.is_answerable:
+            self._refuse(503)
 
     def expire(self, now_s: float) -> None:
         """Do what is due at *deadline_s*."""

@@ -37,6 +37,8 @@ _ACCEPT_AT_ONCE = 64
 _LATECOMERS_S = 0.5
 # For those that had begun to connect when the socket was hushed.
 _HANDSHAKES_S = 0.1
+# For an answer to leave, and a sender that is told to go to go.
+_LAST_WORDS_S = 0.25
 # How long to wait when the process has no file descriptor left.
 _ACCEPT_AGAIN_S = 0.5
 
@@ -148,7 +150,8 @@ class Listener:
         Close what is idle, finish what is being answered, for at most *timeout_s*. Idempotent.
 
         A connection that has not sent its first request yet may still do so, within the time for
-        headers. What is left after *timeout_s* is cut, and told. A socket that is inherited or for
+        headers. What is left after *timeout_s* is cut, and told; a request whose body is still on
+        its way hears 503 before. A socket that is inherited or for
         life is accepted from until those who are here have left, so that nobody waits, or is
         refused, on their account; those who came meanwhile have at most `_LATECOMERS_S` more.
         """
@@ -171,6 +174,9 @@ class Listener:
             self._sock.close()
         self._state = State.CLOSED
         await self._finish(timeout_s)
+        for guard in self._guards():
+            guard.give_up()
+        await self._finish(_LAST_WORDS_S)
         left = self._guards()
         for guard in left:
             guard.transport.abort()

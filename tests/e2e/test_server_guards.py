@@ -175,6 +175,22 @@ async def test_closing_finishes_what_has_begun(tmp_path):
         await closing
 
 
+async def test_closing_answers_what_is_not_whole(tmp_path):
+    """A body that is still on its way when the time is over hears 503, not an end of input."""
+    async with public_at(tmp_path) as public:
+        peer = await public.connect()
+        await peer.send(request(BODY)[:-1])
+        await until(lambda: public.listener.stats().requests_in_flight == 1)
+        closing = asyncio.create_task(public.listener.close(0.1))
+        got = await peer.answer()
+        assert (got.status, got.headers["retry-after"]) == (503, "5")
+        assert got.headers["connection"] == "close"
+        assert await peer.end() == b""
+        peer.writer.close()
+        await closing
+        assert public.refused == [503]
+
+
 async def test_an_inherited_socket_is_accepted_from_while_others_leave(tmp_path):
     """Whoever comes while a slow sender is waited for is answered: lame duck, drain and close."""
     async with public_at(tmp_path) as public:

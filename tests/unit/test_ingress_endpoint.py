@@ -108,10 +108,14 @@ async def test_every_failure_of_ours_is_503(tmp_path, trouble, status, told):
 
 
 async def test_without_a_commit_in_time_it_is_503(tmp_path):
-    """A disk that hangs is answered after append_timeout, while the connection is still there."""
+    """A disk that hangs is answered and told after append_timeout; the connection stays."""
     bench = Bench(tmp_path, Shelf(hangs=True), append_timeout="10ms")
-    answer, headers = await bench.post()
+    with capture_logs() as told:
+        answer, headers = await bench.post()
     assert (answer, headers[b"retry-after"]) == (503, b"5")
+    assert [(line["event"], line["why"]) for line in told] == [
+        ("delivery_not_stored", "no commit in time")
+    ]
     assert bench.ingress.stats().bytes_in_flight == 0
 
 
