@@ -17,7 +17,7 @@ failed alone (500, or its item in a 207) is put off alone.
 
 While paused, one record at a time is tried every ``probe_interval``; the pause ends when something
 that was sent after its beginning is taken. Once there are 20 suspects they take turns, and every
-tenth probe may try one more, so that no row of bad events, however long, stops what is behind it.
+second probe tries one more, so that no row of bad events, however long, stops what is behind it.
 
 With ``ordering = "strict"`` one request is in flight and what comes back goes first again. Only an
 event that was refused three times for itself lets one other pass, because nothing else can show
@@ -51,7 +51,8 @@ _UNREADABLE_BEFORE_PAUSE = 5
 _ATTEMPTS_BEFORE_CUT = 5
 _STRICT_TRIES = 3
 _STRICT_MOST_SUSPECTS = 2
-_PROBES_FOR_ONE_MORE = 10
+_PROBES = 2  # of which the last tries an event that is not suspect, however many are
+_STRICT_PROBES = 10
 
 
 @dataclass(slots=True, eq=False)
@@ -209,7 +210,8 @@ class Dispatch:
             return None
         self._probes += 1
         most = _STRICT_MOST_SUSPECTS if self._is_strict else MOST_SUSPECTS
-        most += self._probes // _PROBES_FOR_ONE_MORE
+        if self._probes % (_STRICT_PROBES if self._is_strict else _PROBES) == 0:
+            most = self.line.suspects + 1
         return self.line.probe(now_s=now_s, most_suspects=most)
 
     def _took(self, request: Request) -> None:
@@ -234,7 +236,8 @@ class Dispatch:
             decided.delivered = piece.records
             piece.decided(took=True)
         elif fate is Fate.ERROR:
-            self._error(piece, ruling, decided)
+            rulings = verdict.same or [ruling] * len(piece)
+            self._error(piece, rulings, decided, alone=bool(verdict.same))
         elif fate is Fate.UNANSWERED:
             self._put_off(piece, cut=len(piece) > 1)
         elif fate in TEMPORARY:
@@ -272,7 +275,7 @@ class Dispatch:
             elif fate is Fate.EVENT or (fate is Fate.SETUP and last_taken >= 0):
                 self._refused(part, theirs, decided, fate=fate, witnessed=witnessed, alone=True)
             elif fate is Fate.ERROR:
-                self._error(part, first, decided)
+                self._error(part, theirs, decided, alone=True)
             elif fate in TEMPORARY:
                 self._put_off(part)
             else:
@@ -297,12 +300,16 @@ class Dispatch:
             # It may be the one that the inlet chokes on, so the next attempt is another's.
             self.line.back(piece)
 
-    def _error(self, piece: Piece, ruling: Ruling, decided: Decided) -> None:
+    def _error(
+        self, piece: Piece, rulings: Sequence[Ruling], decided: Decided, *, alone: bool
+    ) -> None:
         piece.failures += 1
+        if piece.failures == 1:
+            piece.put_off = self.suspects.sent()
         if piece.failures < ATTEMPTS_BEFORE_REFUSAL:
             self._put_off(piece)
         else:
-            self._refused(piece, [ruling] * len(piece), decided)
+            self._refused(piece, rulings, decided, alone=alone)
 
     def _put_off(self, piece: Piece, *, cut: bool = False) -> None:
         piece.attempts += 1

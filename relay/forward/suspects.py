@@ -89,7 +89,9 @@ class Suspects:
                 return True
         elif piece.refused:
             moment = piece.sent
-        if not piece.refused and not witnessed:
+        # One that failed (500) while others were taken is one of few, and none in a row.
+        failed_alone = piece.failures > 0 and self.took_since(piece.put_off)
+        if not (piece.refused or witnessed or failed_alone):
             self._refused_in_a_row += len(piece)
         piece.refused = moment
         piece.witnessed = witnessed

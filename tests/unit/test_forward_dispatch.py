@@ -178,6 +178,51 @@ def test_refused_items_after_the_last_taken_one_count_in_a_row():
     assert bench.refused == []
 
 
+def test_many_items_that_always_fail_pause_nothing():
+    """A tenth of the items draws 500 each time: others go on, and they are blamed together."""
+    bench = Bench(probe_interval=1000)
+    added = 0
+    while len(bench.refused) < 30:
+        assert added < 1000
+        bench.add(*range(added, added + 100 if added < 300 else added + 1))
+        added += 100 if added < 300 else 1
+        for _ in range(2):
+            request = bench.next()
+            items = [{"status": 500} if each % 10 == 1 else TAKEN for each in sent(request)]
+            bench.items(request, *items)
+            assert bench.dispatch.pause is None
+    assert all(number % 10 == 1 for number in bench.refused)
+
+
+def test_500_for_everything_blames_nobody_although_some_was_taken_at_first():
+    """What was taken before the fifth failure proves nothing about an inlet that broke down."""
+    bench = Bench(batch_max_records=1)
+    bench.add(*range(30))
+    for number in range(30):
+        bench.status(bench.next(), 500) if number else bench.took(bench.next())
+    for _ in range(400):
+        bench.status(bench.next(), 500)
+    assert bench.refused == []
+    assert bench.delivered == [0]
+
+
+def test_of_many_suspects_every_second_probe_is_another_event():
+    """Two hundred events refused in a row hold up nothing behind them once they are mended."""
+    bench = Bench(batch_max_records=200)
+    bench.add(*range(200))
+    bench.items(bench.next(), *[INVALID] * 100, *[{"status": 422}] * 100)
+    assert bench.dispatch.pause is not None
+    bench.add(*range(200, 210))
+    probes = []
+    for _ in range(6):
+        request = bench.next()
+        probes += sent(request)
+        bench.items(request, INVALID)
+    assert [number >= 200 for number in probes] == [False, True] * 3
+    assert len(set(probes)) == 6
+    assert bench.refused == []
+
+
 @pytest.mark.parametrize("status", [400, 413])
 def test_a_refused_batch_is_halved_until_the_culprit_is_alone(status: int):
     """Eight events of which one is refused: it alone is blamed, wherever it stands."""
