@@ -154,45 +154,70 @@ def position_at(buffer: bytes, start: int) -> int:
 
 def decode(buffer: bytes, start: int, *, salt: int) -> Frame | None:
     """Read the frame at *start* of *buffer*; ``None`` unless every byte of it is as written."""
-    available = len(buffer) - start
-    if available < OVERHEAD_BYTES:
-        return None
-    magic, length, position, durable, received_at_s, epoch, flags, route_bytes, headers_bytes = (
-        _head_of(buffer, start)
-    )
-    if magic != MAGIC or not OVERHEAD_BYTES <= length <= available:
-        return None
-    end = start + length
-    crc_at = end - 4
-    checked = memoryview(buffer)[start:crc_at] if length > _COPIED_BYTES else buffer[start:crc_at]
-    if crc32(checked, salt) != _crc_of(buffer, crc_at)[0]:
-        return None
-    headers_at = start + HEAD_BYTES + route_bytes
-    return _frame(
-        (
-            start,
-            end,
-            position,
-            durable,
-            received_at_s,
-            epoch,
-            flags,
-            _route(buffer[start + HEAD_BYTES : headers_at]),
-            headers_at,
-            headers_at + headers_bytes,
+    found = decode_run(buffer, start, start + 1, salt, None)
+    return found[0] if found else None
+
+
+def decode_run(
+    buffer: bytes, start: int, stop: int, salt: int, position: int | None
+) -> list[Frame]:
+    """
+    Read the frames of *buffer* that follow each other from *start* on, the last before *stop*.
+
+    It ends before the first that is not as written or is not the next one, counted from
+    *position* if that is given.
+    """
+    found: list[Frame] = []
+    at, size_bytes = start, len(buffer)
+    while at < stop and at + OVERHEAD_BYTES <= size_bytes:
+        magic, length, this, durable, received_at_s, epoch, flags, route_bytes, headers_bytes = (
+            _head_of(buffer, at)
         )
-    )
+        end = at + length
+        if magic != MAGIC or length < OVERHEAD_BYTES or end > size_bytes:
+            break
+        crc_at = end - 4
+        checked = memoryview(buffer)[at:crc_at] if length > _COPIED_BYTES else buffer[at:crc_at]
+        if crc32(checked, salt) != _crc_of(buffer, crc_at)[0]:
+            break
+        if position is not None:
+            if this != position:
+                break
+            position += 1
+        names_at = at + HEAD_BYTES
+        headers_at = names_at + route_bytes
+        route = _route(buffer[names_at:headers_at])
+        body_at = headers_at + headers_bytes
+        found.append(
+            _frame(
+                (
+                    at,
+                    end,
+                    this,
+                    durable,
+                    received_at_s,
+                    epoch,
+                    flags,
+                    route,
+                    headers_at,
+                    body_at,
+                )
+            )
+        )
+        at = end
+    return found
 
 
 def envelope(buffer: bytes, found: Frame) -> Envelope:
     """Copy the envelope of a valid frame out of *buffer*."""
-    headers = _headers(buffer[found.headers_at : found.body_at])
-    body = buffer[found.body_at : found.end - _CRC.size]
-    if found.flags & SPILLED:
+    _, end, _, _, received_at_s, _, flags, route, headers_at, body_at = found
+    headers = _headers(buffer[headers_at:body_at])
+    body = buffer[body_at : end - 4]
+    if flags & SPILLED:
         spill_bytes = _SPILL.unpack_from(body)[0]
         spill = body[_SPILL.size :].decode()
-        return Envelope(found.route, found.received_at_s, headers, b"", spill, spill_bytes)
-    return Envelope(found.route, found.received_at_s, headers, body)
+        return Envelope(route, received_at_s, headers, b"", spill, spill_bytes)
+    return Envelope(route, received_at_s, headers, body)
 
 
 def body_bytes(buffer: bytes, found: Frame) -> int:

@@ -86,12 +86,10 @@ def advance(
     if not is_newest and chunk.frames:
         _, base, item = chunk.frames[0]
         segment.mark(item.position, base + item.start)
+    found = [(buffer, item) for buffer, _, item in chunk.frames if wants(item)]
     low, high = place.start, _NO_END if is_newest else last
-    found = [
-        (buffer, item)
-        for buffer, _, item in chunk.frames
-        if low <= item.position <= high and wants(item)
-    ]
+    if found and not low <= found[0][1].position <= found[-1][1].position <= high:
+        found = [held for held in found if low <= held[1].position <= high]
     place.offset, place.expected = chunk.offset, chunk.expected
     if place.offset >= end and place.expected <= last:
         gaps.append(Gap(place.expected, last, place.offset))
@@ -189,15 +187,23 @@ class Reader:
         return bool(self._segments) and self._place.position <= self._source.position_end()
 
     def _pop(self, max_entries: int, max_bytes: int) -> list[Entry]:
-        taken: list[Entry] = []
-        left_bytes = max_bytes
+        if (
+            not self._replayed
+            and len(self._ready) <= max_entries
+            and self._ready_bytes <= max_bytes
+        ):
+            taken, self._ready, self._ready_bytes = list(self._ready), deque(), 0
+            return taken
+        taken = []
+        taken_bytes = 0
         for ready in (self._replayed, self._ready):
             while ready and len(taken) < max_entries:
-                left_bytes -= ready[0].envelope.size_bytes
-                if taken and left_bytes < 0:
+                size_bytes = ready[0].envelope.size_bytes
+                if taken and taken_bytes + size_bytes > max_bytes:
                     break
+                taken_bytes += size_bytes
                 taken.append(ready.popleft())
-        self._ready_bytes -= sum([entry.envelope.size_bytes for entry in taken])
+        self._ready_bytes -= taken_bytes
         return taken
 
     async def _fill(self) -> None:

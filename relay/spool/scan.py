@@ -38,6 +38,16 @@ class Chunk:
     frames: list[tuple[bytes, int, Frame]] = field(default_factory=list, repr=False)
     gaps: list[Gap] = field(default_factory=list)
 
+    def take(self, buffer: bytes, base: int, run: list[Frame]) -> None:
+        """Take a *run* of frames in *buffer*, without gaps in itself, and move on behind it."""
+        first = run[0].position
+        if first > self.expected:
+            self.gaps.append(Gap(self.expected, first - 1, self.offset))
+        if first >= self.expected:
+            self.frames += [(buffer, base, item) for item in run]
+            self.expected = run[-1].position + 1
+        self.offset = base + run[-1].end
+
 
 def scan(
     segment: Segment, offset: int, expected: int, *, end: int, chunk_bytes: int = CHUNK_BYTES
@@ -53,30 +63,27 @@ def scan(
     chunk = Chunk(offset, expected)
     buffer = read_range(segment.path, offset, min(chunk_bytes, end - offset))
     base, at = offset, 0
-    while base + at < end:
-        found = frame.decode(buffer, at, salt=segment.salt)
-        if found is None:
-            if _is_cut_off(buffer, at, base=base, end=end):
-                if at:
-                    break
-                length = max(frame.length_at(buffer, 0), frame.HEAD_BYTES)
-                buffer = read_range(segment.path, base, length)
-                found = frame.decode(buffer, 0, salt=segment.salt)
+    while base + at < end and at < chunk_bytes:
+        run = frame.decode_run(buffer, at, chunk_bytes, segment.salt, chunk.expected)
+        if not run:
+            # Damage, a gap, a position that was there already, or a piece that is cut off.
+            found = frame.decode(buffer, at, salt=segment.salt)
             if found is None:
-                base, buffer = base + at, read_range(segment.path, base + at, end - base - at)
-                found = frame.find_next(buffer, 1, salt=segment.salt, above=chunk.expected - 1)
-            if found is None:
-                chunk.offset = end
-                return chunk
-        if found.position > chunk.expected:
-            chunk.gaps.append(Gap(chunk.expected, found.position - 1, chunk.offset))
-        if found.position >= chunk.expected:
-            chunk.frames.append((buffer, base, found))
-            chunk.expected = found.position + 1
-        at = found.end
-        chunk.offset = base + at
-        if at >= chunk_bytes:
-            break
+                if _is_cut_off(buffer, at, base=base, end=end):
+                    if at:
+                        break
+                    length = max(frame.length_at(buffer, 0), frame.HEAD_BYTES)
+                    buffer = read_range(segment.path, base, length)
+                    found = frame.decode(buffer, 0, salt=segment.salt)
+                if found is None:
+                    base, buffer = base + at, read_range(segment.path, base + at, end - base - at)
+                    found = frame.find_next(buffer, 1, salt=segment.salt, above=chunk.expected - 1)
+                if found is None:
+                    chunk.offset = end
+                    return chunk
+            run = [found]
+        chunk.take(buffer, base, run)
+        at = run[-1].end
     return chunk
 
 
