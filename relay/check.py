@@ -24,6 +24,9 @@ from relay.mapping.mapping_set import MappingSet, read_rows
 from relay.schema import compile_schema
 from relay.spool.version import refuse_newer
 
+# What config/relay.example.toml and deploy/kubernetes.yaml have in their place.
+_PLACEHOLDERS = frozenset(("INLET_ID", "FLOW_ID", "REPLACE-ME"))
+
 
 class Severity(StrEnum):
     """Whether the relay would refuse to start, or only do something unwanted."""
@@ -71,8 +74,17 @@ def _routes(config: Config) -> Iterator[Finding]:
 
 
 def _flows(config: Config) -> Iterator[Finding]:
-    """Raw events need their flow's id: without it the inlet takes them for badly made XDM."""
+    """
+    Look for what the example leaves to be filled in, and for raw events without their flow's id.
+
+    Without it the inlet takes them for badly made XDM.
+    """
     for name, route in config.routes.items():
+        for key in ("url", "flow_id"):
+            value = getattr(route.inlet, key)
+            if value.rpartition("/")[2] in _PLACEHOLDERS:
+                message = f"still the example's {value}; expected what Adobe made"
+                yield Finding(Severity.WARNING, f"routes.{name}.inlet.{key}", message)
         inlet = route.inlet
         if inlet.url and inlet.format == "raw" and not _names_flow(inlet):
             yield Finding(

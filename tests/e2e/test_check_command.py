@@ -166,3 +166,18 @@ def test_raw_events_without_a_flow_are_a_warning(checked, flow, warned):
     assert code == 0
     where = {one["where"] for one in findings if one["severity"] == "warning"}
     assert ("routes.a.inlet.flow_id" in where) is warned
+
+
+@pytest.mark.parametrize("placeholder", ["INLET_ID", "REPLACE-ME"])
+def test_the_examples_placeholders_are_a_warning(checked, placeholder):
+    """A settings file that was copied and not filled in is told so, at both places."""
+    code, findings = checked(
+        GOOD.replace("collection/x", f"collection/{placeholder}").replace('"f"', '"FLOW_ID"')
+    )
+    assert code == 0
+    told = {one["where"]: one["message"] for one in findings}
+    assert (
+        f"still the example's https://dcs.adobedc.net/collection/{placeholder};"
+        in (told["routes.a.inlet.url"])
+    )
+    assert "routes.a.inlet.flow_id" in told
