@@ -31,7 +31,7 @@ Mark = tuple[bytes, int, bytes, int]
 
 def key_of(event_id: str) -> bytes:
     """Give the bytes that stand for *event_id*; ids that differ have keys that differ."""
-    raw = event_id.encode("utf-8", "surrogatepass")
+    raw = event_id.encode() if event_id.isascii() else event_id.encode("utf-8", "surrogatepass")
     if len(raw) <= _KEY_BYTES:
         return raw
     # No UTF-8 text starts with this byte.

@@ -8,7 +8,6 @@ Rows never overlap each other or an outcome of its own (`relay.spool.outcomes`).
 from __future__ import annotations
 
 from collections.abc import Iterable
-from itertools import groupby
 from typing import NamedTuple
 
 from relay.outcome import OUTCOME_OF, Outcome, Reason
@@ -34,13 +33,18 @@ class Range(NamedTuple):
 
 def runs_of(delivered: Iterable[tuple[int, str]]) -> list[tuple[int, int, str]]:
     """Join sorted (position, route) pairs into (first, last, route) runs."""
-    runs = []
-    # Neighbours have the same difference between position and count.
-    for (_, route), group in groupby(
-        enumerate(delivered), key=lambda item: (item[1][0] - item[0], item[1][1])
-    ):
-        positions = [pair[0] for _, pair in group]
-        runs.append((positions[0], positions[-1], route))
+    runs: list[tuple[int, int, str]] = []
+    first = last = 0
+    of = ""
+    for position, route in delivered:
+        if position == last + 1 and route == of:
+            last = position
+            continue
+        if last:
+            runs.append((first, last, of))
+        first, last, of = position, position, route
+    if last:
+        runs.append((first, last, of))
     return runs
 
 

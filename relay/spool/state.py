@@ -156,33 +156,37 @@ class State:
         fresh = self._pending_of(settlements)
         if not fresh:
             return
-        first_time = [one for one in fresh if one.entry.attempt == 1]
-        again = [one.entry.position for one in fresh if one.entry.attempt != 1]
-        plain, rows, kept = [], [], []
+        plain: list[tuple[int, str]] = []
+        rows: list[Settlement] = []
         for one in fresh:
             entry = one.entry
             if one.outcome is Outcome.DELIVERED and entry.attempt == 1:
                 plain.append((entry.position, entry.envelope.route))
             else:
                 rows.append(one)
-                if one.outcome is Outcome.QUARANTINED:
-                    kept.append(entry)
         plain.sort()
+        runs = runs_of(plain)
+        again = [one.entry.position for one in rows if one.entry.attempt != 1]
         # Apart, because the hash of an outcome and a reason costs more than all of the above.
         changes = Counter([(one.entry.envelope.route, one.outcome, one.reason) for one in rows])
-        for route, delivered in Counter([route for _, route in plain]).items():
-            changes[route, Outcome.DELIVERED, Reason.ACCEPTED_BY_INLET] += delivered
+        for first, last, route in runs:
+            changes[route, Outcome.DELIVERED, Reason.ACCEPTED_BY_INLET] += last - first + 1
         with self.writing():
             self._dedupe.add(_marks(fresh), now_s)
             for position in again:
                 self.quarantine.remove(position)
             self.replays.remove(again)
-            self.quarantine.keep(kept)
-            self.ranges.add_delivered(runs_of(plain), now_s)
+            self.quarantine.keep([one.entry for one in rows if one.outcome is Outcome.QUARANTINED])
+            self.ranges.add_delivered(runs, now_s)
             self.outcomes.add(rows, now_s)
             self.accounts.change(changes)
             self.hours.add(changes, now_s)
-            self._pass([one.entry.position for one in first_time])
+            for first, last, _ in runs:
+                self._above.add(first, last)
+            for one in rows:
+                if one.entry.attempt == 1:
+                    self._above.add(one.entry.position, one.entry.position)
+            self.cursor = self._above.take_prefix(self.cursor)
 
     def _pending_of(self, settlements: Sequence[Settlement]) -> list[Settlement]:
         """Leave out what is settled already, or was, at that attempt."""
@@ -199,16 +203,6 @@ class State:
             if is_pending:
                 fresh.setdefault(position, one)
         return list(fresh.values())
-
-    def _pass(self, positions: list[int]) -> None:
-        """Note that *positions* are not plain pending any more."""
-        positions.sort()
-        start = 0
-        for at in range(1, len(positions) + 1):
-            if at == len(positions) or positions[at] != positions[at - 1] + 1:
-                self._above.add(positions[start], positions[at - 1])
-                start = at
-        self.cursor = self._above.take_prefix(self.cursor)
 
     def seen(self, event_ids: Sequence[str]) -> dict[str, Seen]:
         """Look *event_ids* up in the dedupe window."""
