@@ -54,6 +54,8 @@ DIGEST_BYTES = 16
 
 _GZIP = 31  # zlib's spelling of "a gzip header and trailer, largest window"
 _STEP_BYTES = 256 * 1024
+# As numbers, because looking for a byte by its number takes a third of the time.
+_COLON, _BACKSLASH = ord(":"), ord("\\")
 
 
 # Not frozen, unlike the other values here: one is made for every event, and a frozen one costs
@@ -265,7 +267,7 @@ def _canonical(event: dict[str, Any]) -> bytes:
 
 
 def _refuse_repeated_keys(body: bytes, canonical: bytes) -> None:
-    if body.count(b":") == canonical.count(b":") and not _has_escaped_colon(body):
+    if body.count(_COLON) == canonical.count(_COLON) and not _has_escaped_colon(body):
         return
     try:
         json.loads(body, object_pairs_hook=_distinct, parse_int=float)
@@ -274,7 +276,7 @@ def _refuse_repeated_keys(body: bytes, canonical: bytes) -> None:
 
 
 def _has_escaped_colon(body: bytes) -> bool:
-    return b"\\" in body and (b"\\u003a" in body or b"\\u003A" in body)
+    return _BACKSLASH in body and (b"\\u003a" in body or b"\\u003A" in body)
 
 
 def _distinct(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

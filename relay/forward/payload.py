@@ -38,11 +38,11 @@ class NumberChangedError(Exception):
 
 def raw_payload(keeps_bulky: frozenset[str] | set[str]) -> Payload:
     """Make the payload of ``format = "raw"``; *keeps_bulky* names what must not be cut."""
-    cut = tuple(name for name in BULKY if name not in keeps_bulky)
+    cut = frozenset(BULKY) - keeps_bulky
 
     def payload(decoded: Decoded, _record: Mapping[str, Any]) -> bytes:
         data = decoded.event.get("data")
-        if type(data) is dict and any(name in data for name in cut):
+        if type(data) is dict and not cut.isdisjoint(data):
             return cut_members(decoded.body, "data", cut)
         return decoded.body
 
