@@ -48,4 +48,5 @@ class Held:
 
 
 def _size_bytes(entries: Iterable[Entry]) -> int:
-    return sum([entry.envelope.size_bytes for entry in entries])
+    # What is in memory: a spilled body is not.
+    return sum([len(entry.envelope.body) for entry in entries])

@@ -34,6 +34,7 @@ log = structlog.get_logger("relay.forward")
 
 Settle = Callable[[Sequence[Settlement]], Awaitable[None]]
 Add = Callable[[Sequence[Record]], None]
+Headers = tuple[tuple[str, str], ...]
 
 
 class Intake:
@@ -145,12 +146,19 @@ class Intake:
         kinds: list[tuple[str, str]] = []
         lags_s: list[float] = []
         claim, checked = self._claims.claim, self._checked
+        # The headers that were looked into last: entries with equal ones share them.
+        headers: Headers = ()
+        is_encoded = False
         for at, entry in enumerate(entries):
             if at % _SLICE_ENTRIES == 0:
                 await self._breathe()
+            envelope = entry.envelope
+            if envelope.headers is not headers:
+                headers = envelope.headers
+                is_encoded = _is_encoded(headers)
             decoded = (
                 await asyncio.to_thread(self._decoded, entry, transform)
-                if _is_large(entry)
+                if is_encoded or len(envelope.body) > _LARGE_BYTES
                 else self._decoded(entry, transform)
             )
             if isinstance(decoded, Settlement):
@@ -158,7 +166,7 @@ class Intake:
                 continue
             kinds.append((decoded.object_type, decoded.metric))
             if decoded.timestamp_s is not None:
-                lags_s.append(entry.envelope.received_at_s - decoded.timestamp_s)
+                lags_s.append(envelope.received_at_s - decoded.timestamp_s)
             if claim(decoded):
                 leading.append(
                     await asyncio.to_thread(checked, decoded, transform)
@@ -224,11 +232,5 @@ def _taken_as(settled: Settlement, seen: dict[str, Seen]) -> Seen | None:
     return before if before is not None and before.delivered else None
 
 
-def _is_large(entry: Entry) -> bool:
-    envelope = entry.envelope
-    if len(envelope.body) > _LARGE_BYTES:
-        return True
-    for name, _ in envelope.headers:  # noqa: SIM110 - a generator costs more than the rest
-        if name == "content-encoding":
-            return True
-    return False
+def _is_encoded(headers: Headers) -> bool:
+    return any(name == "content-encoding" for name, _ in headers)
