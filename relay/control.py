@@ -188,6 +188,23 @@ async def each_page(caller: Caller, query: Query) -> AsyncIterator[list[Found]]:
         page = replace(page, after=found[-1].position, limit=min(left, _PAGE))
 
 
+async def named(caller: Caller, query: Query) -> list[Found]:
+    """
+    Look up what *query* names by position or event id, whatever else it asks; else nothing.
+
+    Raises:
+        ControlError: it names one, and there is none.
+    """
+    if query.position is None and not query.event_id:
+        return []
+    wide = Query(event_id=query.event_id, position=query.position)
+    answer = await caller.call("events", **arguments_of(wide))
+    if not answer["events"]:
+        name = "with this id" if query.event_id else f"at position {query.position}"
+        raise ControlError(f"there is no event {name}", hint="relay events ls shows what is kept")
+    return [found_of(value) for value in answer["events"]]
+
+
 async def change_all(
     caller: Caller, verb: str, query: Query, *, per_s: float = 0.0, **arguments: Any
 ) -> Replayed:

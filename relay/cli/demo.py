@@ -9,7 +9,7 @@ import typer
 from rich import progress
 from rich.console import Console
 
-from relay.cli.options import Json, print_json, run
+from relay.cli.options import Json, print_json, run, shown_place
 from relay.demo import Account, demo
 from relay.errors import DemoFailed
 
@@ -75,6 +75,5 @@ def _why(account: Account, reason: str) -> str:
     """One example of *reason*: which event, which field, what was wrong."""
     for found in account.examples:
         if found.reason == reason and found.detail:
-            where = f"{found.path}: " if found.path else ""
-            return f": position {found.position}, {where}{found.detail}"
+            return f": position {found.position}, {shown_place(found.path, found.detail)}"
     return ""

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import time
 from base64 import b64decode
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Annotated, Any
 
 import typer
@@ -18,6 +19,7 @@ from relay.cli.options import (
     Event,
     Json,
     Limit,
+    Most,
     Position,
     Rate,
     Route,
@@ -28,10 +30,11 @@ from relay.cli.options import (
     print_json,
     query,
     run,
+    shown_place,
     shown_time,
     spool_config,
 )
-from relay.control import arguments_of, change_all, each_page, open_desk
+from relay.control import arguments_of, change_all, each_page, named, open_desk
 from relay.errors import ControlError
 from relay.outcome import Outcome
 from relay.spool.port import Found, Query, Replayed
@@ -42,8 +45,8 @@ Body = Annotated[bool, typer.Option("--body", help="Print the raw body only, as 
 
 events = typer.Typer(help="Look events up, and send them again.", no_args_is_help=True)
 
-EVERYTHING = 1 << 62
 _WIDE = 1000
+_ENDS = {"replay": ("pending again", None), "drop": ("discarded", Outcome.DISCARDED)}
 _COLUMNS = (
     "position",
     "received",
@@ -115,7 +118,7 @@ def replay_events(
     position: Position = None,
     since: Since = "",
     until: Until = "",
-    limit: Limit = EVERYTHING,
+    limit: Most = None,
     rate: Rate = 0.0,
     dry_run: DryRun = False,
     json: Json = False,
@@ -126,7 +129,7 @@ def replay_events(
     Those that were delivered, unless an id, a position, an outcome or a reason says which.
     """
     is_named = bool(event_id or position is not None or outcome or reason)
-    if not (is_named or route or since or until or limit != EVERYTHING):
+    if not (is_named or route or since or until or limit):
         raise typer.BadParameter(
             "name what to replay: --event-id, --position, --outcome, --reason, --route, --since, "
             "--until or --limit"
@@ -146,24 +149,38 @@ def replay_events(
 
 
 def show_list(config: str | None, wanted: Query, *, json: bool) -> None:
-    """Print what matches *wanted*, a line each or as ``{"events": [...]}``."""
+    """
+    Print what matches *wanted*, a line each or as ``{"events": [...], "more": ...}``.
+
+    That there is more than was asked for, a person reads on stderr.
+    """
     loaded = spool_config(config)
+    one_more = replace(wanted, limit=wanted.limit + 1)
 
     async def main() -> list[Found]:
         async with open_desk(loaded) as desk:
-            return [one async for page in each_page(desk, wanted) for one in page]
+            return [one async for page in each_page(desk, one_more) for one in page]
 
     found = run(main)
+    more = len(found) > wanted.limit
+    del found[wanted.limit :]
     if json:
-        print_json({"events": found})
+        print_json({"events": found, "more": more})
         return
+    _print_table(found)
+    if more:
+        typer.echo(
+            f"there are more than {wanted.limit}: raise --limit, or narrow the list", err=True
+        )
+
+
+def _print_table(found: Sequence[Found]) -> None:
     table = Table(box=None)
     for name in _COLUMNS:
         # Folded where the terminal is narrow: an id that is cut off helps nobody.
         table.add_column(name, overflow="fold")
     for one in found:
         outcome = f"{one.outcome or 'pending'}{f' #{one.attempt}' if one.attempt > 1 else ''}"
-        where = " ".join(part for part in (one.path, one.detail) if part)
         table.add_row(
             str(one.position),
             # Of a lost event nobody knows when it came.
@@ -173,7 +190,7 @@ def show_list(config: str | None, wanted: Query, *, json: bool) -> None:
             outcome,
             str(one.reason or ""),
             escape(one.event_id),
-            escape(where),
+            escape(shown_place(one.path, one.detail)),
         )
     console = Console()
     # A file or a pipe has no width.
@@ -227,17 +244,28 @@ def change(
     dry_run: bool,
     json: bool,
 ) -> None:
-    """Carry out *verb* on what matches *wanted*, and print what it did."""
+    """
+    Carry out *verb* on what matches *wanted*, and print what it did.
+
+    Raises:
+        ControlError: *wanted* names an event by position or id, and there is none.
+    """
     loaded = spool_config(config)
 
-    async def main() -> Replayed:
+    async def main() -> tuple[Replayed, list[Found]]:
         async with open_desk(loaded) as desk:
-            return await change_all(desk, verb, wanted, per_s=rate, dry_run=dry_run, who=person())
+            done = await change_all(desk, verb, wanted, per_s=rate, dry_run=dry_run, who=person())
+            # What is named and does not match was done before, is elsewhere, or never came.
+            return done, [] if done.last else await named(desk, wanted)
 
-    done = run(main)
+    done, others = run(main)
+    what, end = _ENDS[verb]
+    done = replace(done, already=done.already + sum(one.outcome is end for one in others))
+    for one in others:
+        if one.outcome is not end:
+            typer.echo(f"position {one.position} is {one.outcome or 'pending'}", err=True)
     if json:
         print_json(done)
         return
-    what = {"replay": "pending again", "drop": "discarded"}[verb]
     would = "would be " if dry_run else ""
     typer.echo(f"{done.done} {would}{what}, {done.already} already, {done.gone} no longer kept")

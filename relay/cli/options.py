@@ -34,8 +34,12 @@ Until = Annotated[
     str, typer.Option("--until", help="Received before then; RFC 3339 or an age such as 2h.")
 ]
 Limit = Annotated[int, typer.Option("--limit", min=1, help="At most so many.")]
+Most = Annotated[
+    int | None, typer.Option("--limit", min=1, help="At most so many; all if not given.")
+]
 Rate = Annotated[float, typer.Option("--rate", min=0.0, help="At most so many a second; 0: any.")]
 
+EVERYTHING = 1 << 62
 _AGES = {"s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 
 
@@ -59,11 +63,11 @@ def query(
     position: int | None = None,
     since: str = "",
     until: str = "",
-    limit: int = 100,
+    limit: int | None = 100,
     now_s: float = 0.0,
 ) -> Query:
     """
-    Make a query of what was given on the command line.
+    Make a query of what was given on the command line; *limit* ``None``: all that match.
 
     Raises:
         typer.BadParameter: a time cannot be read.
@@ -77,7 +81,7 @@ def query(
         position=position,
         since_s=_time_s(since, now_s),
         until_s=_time_s(until, now_s),
-        limit=limit,
+        limit=EVERYTHING if limit is None else limit,
     )
 
 
@@ -100,6 +104,13 @@ def shown_time(wall_s: float | None) -> str:
     if wall_s is None:
         return ""
     return datetime.fromtimestamp(wall_s, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def shown_place(path: str, detail: str) -> str:
+    """Write where something is wrong, and what; many a detail names the place itself."""
+    if not path or detail.startswith(f"{path}: "):
+        return detail
+    return f"{path}: {detail}" if detail else path
 
 
 def person() -> str:

@@ -6,13 +6,14 @@ import time
 
 import typer
 
-from relay.cli.events import EVERYTHING, Body, change, replay, show_list, show_one
+from relay.cli.events import Body, change, replay, show_list, show_one
 from relay.cli.options import (
     ConfigPath,
     DryRun,
     Event,
     Json,
     Limit,
+    Most,
     Position,
     Rate,
     Route,
@@ -82,7 +83,7 @@ def replay_quarantined(
     position: Position = None,
     since: Since = "",
     until: Until = "",
-    limit: Limit = EVERYTHING,
+    limit: Most = None,
     rate: Rate = 0.0,
     dry_run: DryRun = False,
     json: Json = False,
@@ -111,13 +112,13 @@ def drop_quarantined(
     position: Position = None,
     since: Since = "",
     until: Until = "",
-    limit: Limit = EVERYTHING,
+    limit: Most = None,
     dry_run: DryRun = False,
     json: Json = False,
 ) -> None:
     """Discard events for good; who did it is kept."""
     is_named = bool(event_id or position is not None or reason or route or since or until)
-    if not is_named and limit == EVERYTHING:
+    if not is_named and limit is None:
         raise typer.BadParameter(
             "name what to drop: --event-id, --position, --reason, --route, --since, --until or "
             "--limit"

@@ -142,9 +142,12 @@ def _print(report: Report) -> None:
         typer.echo(f"invalid     {count:>9,}  {flaw}")
     for status, count in report.statuses.items():
         typer.echo(f"answers     {count:>9,}  {status}")
-    typer.echo(
-        f"ack ms      p50 {report.ack_p50_ms:.2f}  p90 {report.ack_p90_ms:.2f}  "
-        f"p99 {report.ack_p99_ms:.2f}  max {report.ack_max_ms:.2f}"
-    )
+    if report.acked:
+        typer.echo(
+            f"ack ms      p50 {report.ack_p50_ms:.2f}  p90 {report.ack_p90_ms:.2f}  "
+            f"p99 {report.ack_p99_ms:.2f}  max {report.ack_max_ms:.2f}"
+        )
+    else:
+        typer.echo("ack ms      none: nothing was acknowledged")
     if report.ended:
         typer.echo(f"ended early: {report.ended}")

@@ -83,6 +83,7 @@ def test_lists_are_filtered(shown):
     assert positions("events", "ls", "--event-id", "good-3") == [4]
     assert positions("events", "ls", "--position", "7") == [7]
     assert positions("events", "ls", "--limit", "3") == [1, 2, 3]
+    assert positions("events", "ls", "--limit", "8") == [1, 2, 3, 4, 5, 6, 7, 8]
     assert positions("events", "ls", "--since", "1h") == [1, 2, 3, 4, 5, 6, 7, 8]
     assert positions("events", "ls", "--until", "1h") == []
     assert positions("events", "ls", "--route", "other") == []
@@ -91,6 +92,19 @@ def test_lists_are_filtered(shown):
     assert positions("quarantine", "ls", "--reason", "schema_violation") == [6, 7, 8]
     assert positions("quarantine", "ls", "--reason", "not_json") == []
     assert positions("quarantine", "ls", "--event-id", "bad-1") == [7]
+
+
+@pytest.mark.parametrize(
+    ("noun", "limit", "more"),
+    [("events", 7, True), ("events", 8, False), ("quarantine", 2, True), ("quarantine", 3, False)],
+)
+def test_a_list_that_is_cut_says_so(shown, noun, limit, more):
+    """What --limit leaves out is told: on stderr for people, as ``more`` in the object."""
+    found = shown.command(noun, "ls", "--limit", str(limit))[1]
+    assert (len(found["events"]), found["more"]) == (limit, more)
+    done = text(shown, noun, "ls", "--limit", str(limit))
+    assert (done.returncode, f"there are more than {limit}:" in done.stderr.decode()) == (0, more)
+    assert len(done.stdout.splitlines()) == limit + 1
 
 
 def test_one_event_is_shown_with_its_bytes(shown):
@@ -147,7 +161,7 @@ def test_drop_discards_for_good(spool):
     assert code == 0
     assert (account["quarantined"], account["discarded"]) == (2, 1)
     code, again = spool.command("quarantine", "drop", "--event-id", "bad-2")
-    assert (code, again["done"]) == (0, 0)
+    assert (code, again["done"], again["already"]) == (0, 0, 1)
 
 
 def test_replay_and_drop_take_any_filter(spool):
@@ -161,6 +175,30 @@ def test_replay_and_drop_take_any_filter(spool):
     assert spool.command(*again, "--route", "test")[1]["positions"] == [1, 2, 3, 4, 5]
     assert spool.command(*again, "--outcome", "discarded")[1]["positions"] == [6]
     assert spool.command(*again, "--reason", "schema_violation")[1]["positions"] == [7, 8]
+
+
+@pytest.mark.parametrize(
+    "verb", [("events", "replay"), ("quarantine", "replay"), ("quarantine", "drop")]
+)
+def test_what_never_came_cannot_be_changed(shown, verb):
+    """A position or an id that names no event is refused with a sentence and exit code 1."""
+    for name, said in (
+        (("--position", "99"), b"at position 99"),
+        (("--event-id", "x"), b"this id"),
+    ):
+        for words in ((), ("--dry-run",), ("--json",)):
+            done = text(shown, *verb, *name, *words)
+            assert (done.returncode, done.stdout) == (1, b"")
+            assert b"error: there is no event " in done.stderr
+            assert said in done.stderr
+
+
+def test_an_event_elsewhere_is_left_alone(shown):
+    """A delivered event named for the quarantine is not touched; where it is, stderr says."""
+    for verb in ("replay", "drop"):
+        done = text(shown, "quarantine", verb, "--position", "1")
+        assert (done.returncode, done.stdout[:2]) == (0, b"0 ")
+        assert done.stderr == b"position 1 is delivered\n"
 
 
 def test_what_a_command_mends_is_told(tmp_path):
@@ -199,6 +237,7 @@ def test_tables_are_for_people(shown):
     listed = text(shown, "quarantine", "ls").stdout.decode()
     assert "schema_violation" in listed
     assert "bad-1" in listed
+    assert listed.count("#/_extconndev/timestampx") == 3
     assert text(shown, "audit").stdout.decode().endswith("it adds up\n")
     assert text(shown, "events", "ls", "--since", "yesterday").returncode == 2
 
