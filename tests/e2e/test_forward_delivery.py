@@ -59,6 +59,18 @@ async def test_the_same_id_twice_at_once_is_sent_once(rig: Rig):
     assert set(rig.inlet.taken.values()) == {1}
 
 
+async def test_a_repeat_is_a_duplicate_before_anything_else_ends_it(rig: Rig):
+    """A repeat of a delivered event is a duplicate, also when a filter would now take it out."""
+    await rig.append(event("e"))
+    forward = rig.start()
+    await rig.settled()
+    forward.reload(*rig.parts(filter={"object_type_deny": ["customer"]}))
+    await rig.append(event("e"), event("e", timestamp=5), event("new"))
+    await rig.settled()
+    assert rig.outcomes == {"delivered": 1, "duplicate": 1, "quarantined": 1, "filtered": 1}
+    assert set((await rig.quarantined()).values()) == {"id_conflict"}
+
+
 async def test_the_same_id_with_other_content_is_a_conflict(rig: Rig):
     """Spacing does not matter; another value does, in the same batch and after delivery."""
     await rig.append(event("e"), event("e").replace(b": ", b":"), event("e", timestamp=5))

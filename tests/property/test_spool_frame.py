@@ -47,6 +47,29 @@ def test_a_frame_reads_as_it_was_written(one, salt, position, before):
     assert frame.body_bytes(before + raw, found) == one.size_bytes
 
 
+@given(st.lists(ENVELOPES, min_size=1, max_size=8), st.data())
+def test_a_run_ends_before_what_does_not_follow(envelopes, data):
+    """Frames are read until one is damaged, skips a position, is cut off or starts too late."""
+    hurt = data.draw(st.integers(0, len(envelopes)))
+    how = data.draw(st.sampled_from(["damaged", "skips", "cut", "late"]))
+    raws = [
+        encoded(one, position=7 + at + (how == "skips" and at >= hurt))
+        for at, one in enumerate(envelopes)
+    ]
+    starts = [0, *itertools.accumulate(map(len, raws))]
+    buffer = b"".join(raws)
+    stop = starts[hurt] if how == "late" else len(buffer)
+    if hurt < len(raws) and how == "damaged":
+        bit = data.draw(st.integers(0, len(raws[hurt]) * 8 - 1))
+        byte = starts[hurt] + bit // 8
+        buffer = buffer[:byte] + bytes([buffer[byte] ^ 1 << bit % 8]) + buffer[byte + 1 :]
+    elif hurt < len(raws) and how == "cut":
+        buffer = buffer[: data.draw(st.integers(starts[hurt], starts[hurt + 1] - 1))]
+    found = frame.decode_run(buffer, 0, stop, 0, 7)
+    assert [item.position for item in found] == list(range(7, 7 + hurt))
+    assert [frame.envelope(buffer, item) for item in found] == envelopes[:hurt]
+
+
 @given(ENVELOPES, SALTS, st.data())
 def test_a_changed_frame_does_not_read(one, salt, data):
     """A frame with any bit flipped, any byte missing, or another salt is none."""
