@@ -1,9 +1,9 @@
 """
 From an entry to a record: decode, then filter, map, check; or the one reason why not.
 
-`Transform.decode` needs only the body, so that the loop can look the event id up in the dedupe
-window before `Transform.check` does the rest. Both are synchronous and CPU only; the loop hands
-large or compressed bodies to a thread.
+`Transform.decode` needs only the body; `Transform.check` does the rest, right after it. Whether an
+id was delivered before is asked for a whole read at once, and goes before what `check` found. Both
+are synchronous and CPU only; the loop hands large or compressed bodies to a thread.
 
 In ``format = "raw"`` Adobe maps the event itself: the payload is the event's own bytes; mapping
 and check only say beforehand whether it will survive. In ``format = "xdm"`` the payload is the
