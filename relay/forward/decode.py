@@ -54,6 +54,15 @@ DIGEST_BYTES = 16
 
 _GZIP = 31  # zlib's spelling of "a gzip header and trailer, largest window"
 _STEP_BYTES = 256 * 1024
+_JSON_NAMES = {
+    type(None): "null",
+    bool: "boolean",
+    int: "number",
+    float: "number",
+    str: "string",
+    list: "array",
+    dict: "object",
+}
 # As numbers, because looking for a byte by its number takes a third of the time.
 _COLON, _BACKSLASH = ord(":"), ord("\\")
 
@@ -66,6 +75,7 @@ class Decoded:
     An event that can be read; *body* is its bytes without content-encoding.
 
     *digest* covers the parsed content, so that spacing and the order of keys do not matter.
+    Assumed: ``1`` and ``1.0`` are different content: a repeat spells its numbers alike.
     *timestamp_s* is the event's own time, seconds UTC, ``None`` when it has none.
     """
 
@@ -155,7 +165,7 @@ def _event_id_problem(event_id: object) -> str:
     if event_id is None:
         return "no event_id"
     if not isinstance(event_id, str):
-        return f"expected a string, found {type(event_id).__name__}"
+        return f"expected a string, found {_JSON_NAMES[type(event_id)]}"
     if not event_id:
         return "an empty event_id"
     # Four bytes a character at most, so short ids need no encoding to be measured.
@@ -231,7 +241,7 @@ def _parse(body: bytes) -> dict[str, Any]:
     except orjson.JSONDecodeError as error:
         raise _why_refused(body, error) from None
     if type(event) is not dict:
-        detail = f"expected an object, found {type(event).__name__}"
+        detail = f"expected an object, found {_JSON_NAMES[type(event)]}"
         raise _Refused(Reason.NOT_AN_OBJECT, detail)
     return event
 
@@ -242,13 +252,16 @@ def _why_refused(body: bytes, error: orjson.JSONDecodeError) -> _Refused:
         return _Refused(Reason.EMPTY_BODY, "nothing to read")
     if "depth limit" in str(error):
         return _Refused(Reason.TOO_DEEP, "deeper than 1,024 levels")
-    not_json = _Refused(Reason.NOT_JSON, f"does not parse at byte {error.pos}")
     try:
         json.loads(body.decode(), parse_constant=_no_constant, parse_int=float)
+    except UnicodeDecodeError as wrong:
+        return _Refused(Reason.NOT_JSON, f"not UTF-8 at byte {wrong.start}")
     except RecursionError:
         return _Refused(Reason.TOO_DEEP, "deeper than the parser goes")
     except ValueError:
-        return not_json
+        # The parser counts characters.
+        place = len(error.doc[: error.pos].encode())
+        return _Refused(Reason.NOT_JSON, f"does not parse at byte {place}")
     return _Refused(
         Reason.AMBIGUOUS_JSON, "half of a surrogate pair, or a number that no double holds"
     )

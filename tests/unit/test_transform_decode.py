@@ -126,6 +126,11 @@ def test_the_digest_ignores_spacing_and_order_only():
     assert first.digest != other.digest
 
 
+def test_a_whole_number_with_a_fraction_is_different_content():
+    """``1`` and ``1.0`` have two digests, as docs/assumptions.md says."""
+    assert decoded(b'{"event_id":"a","x":1}').digest != decoded(b'{"event_id":"a","x":1.0}').digest
+
+
 @pytest.mark.parametrize(
     ("timestamp", "seconds"),
     [
@@ -192,6 +197,29 @@ def test_a_gzip_bomb_stops_at_the_limit():
     bomb = gzip.compress(b" " * (MAX_DECODED_BYTES + 1), 9)
     assert len(bomb) < 100_000
     assert rejected(bomb, ("content-encoding", "gzip")).reason is Reason.TOO_LARGE
+
+
+@pytest.mark.parametrize(
+    ("body", "detail"),
+    [
+        (b"null", "expected an object, found null"),
+        (b"[]", "expected an object, found array"),
+        (b'"text"', "expected an object, found string"),
+        (b"true", "expected an object, found boolean"),
+        (b"12", "expected an object, found number"),
+        (b"1.5", "expected an object, found number"),
+        (b'{"event_id":12}', "expected a string, found number"),
+        (b'{"event_id":{}}', "expected a string, found object"),
+        (b'{"event_id":["a"]}', "expected a string, found array"),
+        (b'{"event_id":"\xff"}', "not UTF-8 at byte 13"),
+        (b'{"event_id":"\xc3', "not UTF-8 at byte 13"),
+        ('{"\u00e9\u00e9":x}'.encode(), "does not parse at byte 8"),
+        (b'\xef\xbb\xbf{"event_id":"a"}', "does not parse at byte 0"),
+    ],
+)
+def test_details_speak_json(body, detail):
+    """A detail names types as JSON does, and the byte where reading ends."""
+    assert rejected(body).detail == detail
 
 
 def test_a_spilled_body_is_too_large():
