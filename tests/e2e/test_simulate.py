@@ -352,6 +352,16 @@ async def test_command_unacknowledged():
     assert json.loads(out)["unsent"] == 2
 
 
+async def test_command_without_an_acknowledgement_has_no_times():
+    """Where nothing was acknowledged no time is printed, not one of 0 ms."""
+    words = ("--key", "env:TEST_KEY", "--events", "1", "--give-up", "0.1")
+    async with serving(lambda _number: status(500)) as (_, url):
+        code, out, _ = await command("--url", url, *words)
+    assert code == 1
+    assert "nothing was acknowledged" in out
+    assert "0.00" not in out
+
+
 async def test_command_remote():
     """Another machine is refused before anything is sent, unless it is asked for."""
     async with serving(first()) as (server, url):
