@@ -73,6 +73,7 @@ class Desk:
             "show": self._show,
             "replay": self._replay,
             "drop": self._drop,
+            "trail": self._trail,
             "delivered_by_hour": self._delivered_by_hour,
             **(more or {}),
         }
@@ -117,6 +118,13 @@ class Desk:
     async def _drop(self, arguments: Mapping[str, Any]) -> Answer:
         dry_run, who, rest = _doer(arguments)
         return asdict(await self._spool.drop(query_of(rest), who=who, dry_run=dry_run))
+
+    async def _trail(self, arguments: Mapping[str, Any]) -> Answer:
+        """``{"trail": [{"at_s", "who", "what", "entries", "positions"}]}``, newest first."""
+        limit = arguments.get("limit", 100)
+        if type(limit) is not int or limit < 1:
+            raise ControlError("limit: expected a whole number from 1 on")
+        return {"trail": [asdict(deed) for deed in await self._spool.trail(limit=limit)]}
 
     async def _delivered_by_hour(self, arguments: Mapping[str, Any]) -> Answer:
         """``{"hours": {"1700000000": 12}}``: seconds UTC of the hour's start, count delivered."""

@@ -1,4 +1,4 @@
-"""``relay audit``: does every accepted event have exactly one end?"""
+"""``relay audit``: does every accepted event have exactly one end, and what did people do?"""
 
 from __future__ import annotations
 
@@ -8,9 +8,22 @@ from typing import Annotated
 import typer
 
 from relay.audit import Audit, audit, audit_deep
-from relay.cli.options import ConfigPath, Json, print_json, spool_config
+from relay.cli.columns import print_columns
+from relay.cli.options import ConfigPath, Json, print_json, run, shown_time, spool_config
+from relay.config import Config
+from relay.control import open_desk
+from relay.spool.port import Deed
+
+_LIMIT = 100
 
 Deep = Annotated[bool, typer.Option("--deep", help="Count again from every entry on disk.")]
+Past = Annotated[
+    bool, typer.Option("--trail", help="List what people replayed and dropped instead.")
+]
+Newest = Annotated[
+    int | None,
+    typer.Option("--limit", min=1, help=f"Of the trail the newest so many; else {_LIMIT}."),
+]
 
 
 def register(app: typer.Typer) -> None:
@@ -18,9 +31,23 @@ def register(app: typer.Typer) -> None:
     app.command("audit")(show_audit)
 
 
-def show_audit(config: ConfigPath = None, deep: Deep = False, json: Json = False) -> None:
+def show_audit(
+    config: ConfigPath = None,
+    deep: Deep = False,
+    trail: Past = False,
+    limit: Newest = None,
+    json: Json = False,
+) -> None:
     """Compare accepted with the sum of outcomes and pending; exit 1 when they differ."""
-    folder = Path(spool_config(config).spool.path)
+    if trail and deep:
+        raise typer.BadParameter("expected one of --trail and --deep")
+    if limit is not None and not trail:
+        raise typer.BadParameter("--limit is for --trail")
+    loaded = spool_config(config)
+    if trail:
+        _show_trail(loaded, limit or _LIMIT, json=json)
+        return
+    folder = Path(loaded.spool.path)
     found = audit_deep(folder) if deep else audit(folder)
     if json:
         print_json(found.as_json())
@@ -39,3 +66,29 @@ def _print(found: Audit) -> None:
     for problem in found.problems:
         typer.echo(f"! {problem}")
     typer.echo("it adds up" if found.adds_up else "it does NOT add up")
+
+
+def _show_trail(config: Config, limit: int, *, json: bool) -> None:
+    """Print the newest *limit* deeds; that there are more, a person reads on stderr."""
+
+    async def main() -> list[Deed]:
+        async with open_desk(config) as desk:
+            answer = await desk.call("trail", limit=limit + 1)
+            return [Deed(**value) for value in answer["trail"]]
+
+    deeds = run(main)
+    more = len(deeds) > limit
+    del deeds[limit:]
+    if json:
+        print_json({"trail": deeds, "more": more})
+        return
+    names = ("when", "who", "what", "events", "positions")
+    print_columns(names, [_cells(deed) for deed in deeds])
+    if more:
+        typer.echo(f"there are more than {limit}: raise --limit", err=True)
+
+
+def _cells(deed: Deed) -> tuple[str, str, str, str, str]:
+    # A name comes from outside: one with a line break must not look like two deeds.
+    who = "".join(sign if sign.isprintable() else "?" for sign in deed.who)
+    return shown_time(deed.at_s), who, deed.what, str(deed.entries), deed.positions

@@ -33,6 +33,6 @@ class Trail:
         """List the last *limit* deeds, newest first."""
         rows = self._database.rows(
             "SELECT at_s, who, what, entries, positions FROM trail ORDER BY id DESC LIMIT ?",
-            (limit,),
+            (min(limit, _KEPT),),
         )
         return [Deed(*row) for row in rows]

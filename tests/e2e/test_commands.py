@@ -11,6 +11,7 @@ import httpx
 import pytest
 from stack import KEY, RELAY, Stack
 
+from relay.cli.options import person
 from relay.customerio.signature import sign
 
 pytestmark = pytest.mark.sockets
@@ -201,6 +202,35 @@ def test_an_event_elsewhere_is_left_alone(shown):
         assert done.stderr == b"position 1 is delivered\n"
 
 
+def test_the_trail_tells_what_people_did(spool):
+    """Audit --trail lists replays and drops, newest first, with who, when and which."""
+    assert spool.command("audit", "--trail") == (0, {"trail": [], "more": False})
+    spool.command("quarantine", "drop", "--event-id", "bad-2")
+    spool.command("quarantine", "drop", "--event-id", "bad-2")
+    spool.command("events", "replay", "--limit", "2", "--dry-run")
+    spool.command("events", "replay", "--until", "0s", "--limit", "2")
+    code, told = spool.command("audit", "--trail")
+    assert (code, told["more"]) == (0, False)
+    deeds = [(deed["what"], deed["entries"], deed["positions"]) for deed in told["trail"]]
+    assert deeds == [("replay", 2, "1-2"), ("drop", 1, "8")]
+    assert {deed["who"] for deed in told["trail"]} == {person()}
+    assert told["trail"][0]["at_s"] >= told["trail"][1]["at_s"] > 0
+    cut = text(spool, "audit", "--trail", "--limit", "1")
+    assert cut.returncode == 0
+    head, line = cut.stdout.decode().splitlines()
+    assert head.split() == ["when", "who", "what", "events", "positions"]
+    assert line.split()[-3:] == ["replay", "2", "1-2"]
+    assert "there are more than 1:" in cut.stderr.decode()
+    assert spool.command("audit", "--trail", "--limit", "1")[1]["more"]
+
+
+@pytest.mark.parametrize("words", [("--trail", "--deep"), ("--limit", "3"), ("--limit", "0")])
+def test_the_trail_is_asked_for_by_itself(shown, words):
+    """The trail is no part of the account: together with --deep it is refused, as is its limit."""
+    done = text(shown, "audit", *words)
+    assert (done.returncode, done.stdout) == (2, b"")
+
+
 def test_what_a_command_mends_is_told(tmp_path):
     """A command that makes a lost state anew says so on stderr; stdout has the answer only."""
     stack = eight(tmp_path, goes_on=False)
@@ -245,7 +275,13 @@ def test_tables_are_for_people(shown):
 def test_no_spool_is_said(tmp_path):
     """A command where no spool is says so, and exits 1."""
     stack = Stack(tmp_path)
-    for words in (("events", "ls"), ("quarantine", "ls"), ("audit",), ("drain",)):
+    for words in (
+        ("events", "ls"),
+        ("quarantine", "ls"),
+        ("audit",),
+        ("audit", "--trail"),
+        ("drain",),
+    ):
         done = text(stack, *words)
         assert done.returncode == 1
         assert b"error: " in done.stderr
