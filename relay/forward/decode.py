@@ -192,9 +192,8 @@ def _plain_body(envelope: Envelope) -> bytes:
             Reason.TOO_LARGE, f"{envelope.spill_bytes} bytes, over server.max_body_memory"
         )
     body = envelope.body
-    for name, value in envelope.headers:
-        if name == "content-encoding":
-            body = _decoded(body, value)
+    for encoding in envelope.encodings:
+        body = _decoded(body, encoding)
     return body
 
 

@@ -146,19 +146,13 @@ class Intake:
         kinds: list[tuple[str, str]] = []
         lags_s: list[float] = []
         claim, checked = self._claims.claim, self._checked
-        # The headers that were looked into last: entries with equal ones share them.
-        headers: Headers = ()
-        is_encoded = False
         for at, entry in enumerate(entries):
             if at % _SLICE_ENTRIES == 0:
                 await self._breathe()
             envelope = entry.envelope
-            if envelope.headers is not headers:
-                headers = envelope.headers
-                is_encoded = _is_encoded(headers)
             decoded = (
                 await asyncio.to_thread(self._decoded, entry, transform)
-                if is_encoded or len(envelope.body) > _LARGE_BYTES
+                if len(envelope.body) > _LARGE_BYTES or envelope.encodings
                 else self._decoded(entry, transform)
             )
             if isinstance(decoded, Settlement):
@@ -230,7 +224,3 @@ def _taken_as(settled: Settlement, seen: dict[str, Seen]) -> Seen | None:
         return Seen(settled.entry.position, settled.digest)
     before = seen.get(settled.event_id)
     return before if before is not None and before.delivered else None
-
-
-def _is_encoded(headers: Headers) -> bool:
-    return any(name == "content-encoding" for name, _ in headers)

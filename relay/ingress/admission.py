@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from relay.customerio.signature import SIGNATURE_LENGTH
+from relay.envelope import pack_header
 
 TIMESTAMP = b"x-cio-timestamp"
 SIGNATURE = b"x-cio-signature"
@@ -18,10 +19,10 @@ _LENGTH = b"content-length"
 
 # Kept with the body, besides what proves the sender: what decoding needs, what names the delivery.
 _ALSO_KEPT = (
-    (b"content-type", "content-type"),
-    (b"content-encoding", "content-encoding"),
-    (b"x-cio-delivery-id", "x-cio-delivery-id"),
-    (b"x-cio-idempotency-key", "x-cio-idempotency-key"),
+    b"content-type",
+    b"content-encoding",
+    b"x-cio-delivery-id",
+    b"x-cio-idempotency-key",
 )
 _SIGNED = frozenset({TIMESTAMP, SIGNATURE})
 
@@ -48,12 +49,13 @@ class Head:
     """
     The headers of a delivery that may be signed: its body decides.
 
-    *announced_bytes* is the body's size; 0 when nobody says, because there is none or by chunks.
+    *kept* are the headers that stay with the body, packed. *announced_bytes* is its size; 0 when
+    nobody says, because there is none or by chunks.
     """
 
     timestamp: bytes
     signature: bytes = field(repr=False)
-    kept: tuple[tuple[str, str], ...] = field(repr=False)
+    kept: bytes = field(repr=False)
     announced_bytes: int
 
     @property
@@ -81,13 +83,13 @@ def admit(headers: Pairs, *, now_s: float, max_age_s: float) -> Head | Refused:
         return Refused.MALFORMED
     if max_age_s and abs(now_s - int(timestamp)) > max_age_s:
         return Refused.TOO_OLD
-    kept = [("x-cio-timestamp", timestamp.decode()), ("x-cio-signature", signature.decode())]
-    for name, text in _ALSO_KEPT:
+    kept = pack_header(TIMESTAMP, timestamp) + pack_header(SIGNATURE, signature)
+    for name in _ALSO_KEPT:
         value = found.get(name)
         if value is not None:
-            kept.append((text, value.decode("latin-1")))
+            kept += pack_header(name, value if value.isascii() else _as_utf_8(value))
     length = found.get(_LENGTH, b"")
-    return Head(timestamp, signature, tuple(kept), int(length) if length.isdigit() else 0)
+    return Head(timestamp, signature, kept, int(length) if length.isdigit() else 0)
 
 
 def _joined(headers: Pairs) -> dict[bytes, bytes]:
@@ -101,6 +103,10 @@ def _joined(headers: Pairs) -> dict[bytes, bytes]:
         else:
             joined[name] += b", " + value
     return joined
+
+
+def _as_utf_8(value: bytes) -> bytes:
+    return value.decode("latin-1").encode()
 
 
 def _is_timestamp(value: bytes) -> bool:

@@ -94,9 +94,7 @@ class Body:
                 await self._finish()
                 return None
 
-    def envelope(
-        self, route: str, received_at_s: float, headers: tuple[tuple[str, str], ...]
-    ) -> Envelope:
+    def envelope(self, route: str, received_at_s: float, headers: bytes) -> Envelope:
         """
         Make what is kept of this delivery; a spilled file belongs to it from now on.
 

@@ -16,7 +16,7 @@ Layout, little endian; *length* counts everything from the magic to the checksum
     44      ...   route (UTF-8), headers, body
     -4      4     crc32 (zlib) of everything before it, started with the segment's salt
 
-A header is ``u16 name bytes, u32 value bytes, name, value``. The body of a spilled entry is
+The headers are packed as in `relay.envelope`. The body of a spilled entry is
 ``u64 size, name of the file in large/``.
 
 Why a salt: after damage the next valid frame is searched byte by byte. A sender's body may hold
@@ -43,7 +43,6 @@ MAGIC = b"\xabRF" + bytes([VERSION])
 SPILLED = 1
 _HEAD = struct.Struct("<4sIQQdIHHI")
 _CRC = struct.Struct("<I")
-_HEADER = struct.Struct("<HI")
 _SPILL = struct.Struct("<Q")
 HEAD_BYTES = _HEAD.size
 OVERHEAD_BYTES = HEAD_BYTES + _CRC.size
@@ -79,26 +78,6 @@ _frame = cast("Callable[[tuple[Any, ...]], Frame]", partial(tuple.__new__, Frame
 
 
 @lru_cache(maxsize=1024)
-def _header_head(name: str, value_bytes: int) -> bytes:
-    raw_name = name.encode("utf-8", "surrogatepass")
-    return _HEADER.pack(len(raw_name), value_bytes) + raw_name
-
-
-@lru_cache(maxsize=1024)
-def _headers(raw: bytes) -> tuple[tuple[str, str], ...]:
-    found = []
-    at = 0
-    while at < len(raw):
-        name_bytes, value_bytes = _HEADER.unpack_from(raw, at)
-        at += _HEADER.size
-        name = raw[at : at + name_bytes].decode("utf-8", "surrogatepass")
-        at += name_bytes
-        found.append((name, raw[at : at + value_bytes].decode("utf-8", "surrogatepass")))
-        at += value_bytes
-    return tuple(found)
-
-
-@lru_cache(maxsize=1024)
 def _route_bytes(route: str) -> bytes:
     return route.encode("utf-8", "surrogatepass")
 
@@ -113,11 +92,7 @@ def encode(
 ) -> tuple[bytes, bytes, bytes]:
     """Turn *envelope* into a frame: the head, the body and the checksum, to be joined."""
     route = _route_bytes(envelope.route)
-    parts = [route]
-    for name, value in envelope.headers:
-        raw = value.encode("utf-8", "surrogatepass")
-        parts += (_header_head(name, len(raw)), raw)
-    names = b"".join(parts)
+    headers = envelope.packed_headers
     body, flags = envelope.body, 0
     if envelope.spill:
         body = _SPILL.pack(envelope.spill_bytes) + envelope.spill.encode()
@@ -125,16 +100,17 @@ def encode(
     head = (
         _pack_head(
             MAGIC,
-            OVERHEAD_BYTES + len(names) + len(body),
+            OVERHEAD_BYTES + len(route) + len(headers) + len(body),
             position,
             durable,
             envelope.received_at_s,
             epoch,
             flags,
             len(route),
-            len(names) - len(route),
+            len(headers),
         )
-        + names
+        + route
+        + headers
     )
     return head, body, _pack_crc(crc32(body, crc32(head, salt)))
 
@@ -211,7 +187,7 @@ def decode_run(
 def envelope(buffer: bytes, found: Frame) -> Envelope:
     """Copy the envelope of a valid frame out of *buffer*."""
     _, end, _, _, received_at_s, _, flags, route, headers_at, body_at = found
-    headers = _headers(buffer[headers_at:body_at])
+    headers = buffer[headers_at:body_at]
     body = buffer[body_at : end - 4]
     if flags & SPILLED:
         spill_bytes = _SPILL.unpack_from(body)[0]

@@ -20,7 +20,7 @@ _GZIP = 16 + zlib.MAX_WBITS
 def names(envelope: Envelope, event_id: str) -> bool:
     """Say whether the body of *envelope* is an object with *event_id*; large ones are not read."""
     body = envelope.body
-    if any(name == "content-encoding" for name, _ in envelope.headers):
+    if envelope.encodings:
         try:
             body = zlib.decompressobj(_GZIP).decompress(body, _UNPACKED_MAX_BYTES)
         except zlib.error:

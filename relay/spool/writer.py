@@ -22,7 +22,6 @@ import secrets
 import time
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import replace
 from pathlib import Path
 
 from relay.clock import Clock
@@ -210,7 +209,15 @@ class Writer:
 
     def _keep_spill(self, envelope: Envelope, position: int) -> Envelope:
         """Make the spilled body durable under a name that says whose it is."""
-        stored = replace(envelope, spill=f"{position:020d}.{envelope.spill.rpartition('.')[2]}")
+        spill = f"{position:020d}.{envelope.spill.rpartition('.')[2]}"
+        stored = Envelope(
+            envelope.route,
+            envelope.received_at_s,
+            envelope.packed_headers,
+            envelope.body,
+            spill,
+            envelope.spill_bytes,
+        )
         fd = os.open(self._large / envelope.spill, os.O_RDONLY | os.O_CLOEXEC)
         try:
             os.fsync(fd)

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from relay.customerio.signature import sign
+from relay.envelope import unpack_headers
 from relay.ingress.admission import Head, Refused, admit
 
 VECTORS = json.loads(
@@ -84,7 +85,7 @@ def test_other_repeated_headers_are_joined():
     """As HTTP says: with a comma, in their order."""
     head = decide(*stamped(), (b"content-encoding", b"gzip"), (b"content-encoding", b"br"))
     assert isinstance(head, Head)
-    assert ("content-encoding", "gzip, br") in head.kept
+    assert ("content-encoding", "gzip, br") in unpack_headers(head.kept)
 
 
 def test_only_the_headers_that_matter_are_kept():
@@ -92,7 +93,7 @@ def test_only_the_headers_that_matter_are_kept():
     more = [(b"cookie", b"x"), (b"content-length", b"2"), (b"content-type", b"text/\xe9")]
     head = decide(*stamped(), *more)
     assert isinstance(head, Head)
-    assert dict(head.kept) == {
+    assert dict(unpack_headers(head.kept)) == {
         "x-cio-timestamp": STAMP.decode(),
         "x-cio-signature": GOOD.decode(),
         "content-type": "text/\xe9",
