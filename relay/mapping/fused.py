@@ -32,7 +32,7 @@ from relay.mapping.compiler import Compiler
 from relay.mapping.evaluate import Code, Evaluation
 from relay.mapping.fused_calls import call_piece, method_piece
 from relay.mapping.fused_operators import chain_piece, unary_piece
-from relay.mapping.fused_pieces import SHORT_CHARS, Known, Piece
+from relay.mapping.fused_pieces import SHORT_CHARS, Known, Names, Piece
 from relay.mapping.nodes import Literal, Name, Node
 from relay.mapping.references import plain_names
 
@@ -73,27 +73,20 @@ class Fusion:
     """The text of one function while it is made."""
 
     def __init__(self, source: str) -> None:
-        # Grow with every piece: the constants by name, the number of names, the depth now, and
-        # the functions that a field of the record could hide.
-        self._namespace: dict[str, Any] = dict(_EVERYWHERE)
-        self._names = 0
+        # Grow with every piece: the names, the depth now, and the functions that a field of the
+        # record could hide.
+        self._names = Names(_EVERYWHERE)
         self._depth = 0
         self._called: set[str] = set()
         self._compiler = Compiler(source)
 
     def constant(self, value: Any) -> str:
         """Name *value* in the text."""
-        name = self._name("c")
-        self._namespace[name] = value
-        return name
+        return self._names.constant(value)
 
     def local(self) -> str:
         """Give the name of a local that is not used yet."""
-        return self._name("t")
-
-    def _name(self, letter: str) -> str:
-        self._names += 1
-        return f"{letter}{self._names}"
+        return self._names.local()
 
     def function(self, piece: Piece, reference: Code) -> Code:
         """Compile the whole text; *piece* is the value."""
@@ -115,7 +108,7 @@ class Fusion:
             "  pass\n"
             " return again(ev)\n"
         )
-        namespace = {**self._namespace, "again": again}
+        namespace = {**self._names.namespace, "again": again}
         try:
             code = compile(text, "<fused expression>", "exec")
         except (SyntaxError, RecursionError):  # brackets too deep for Python

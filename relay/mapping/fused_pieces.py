@@ -1,9 +1,10 @@
 """
-What the text of a fused expression is put together from; see `relay.mapping.fused` (pure).
+What the text of a fused function is put together from; see `relay.mapping.fused` (pure).
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from enum import Enum
 from typing import Any, Final, NamedTuple, NoReturn, Protocol
 
@@ -19,6 +20,32 @@ class Known(Enum):
     NOTHING = "nothing"
     TRUTH = "true or false"
     SHORT = "text of about `SHORT_CHARS` characters at most, or null"
+
+
+class Names:
+    """
+    The names in one text, and what the constants among them stand for.
+
+    They are all made here, so nothing that a mapping or an event says becomes part of a text.
+    """
+
+    def __init__(self, known: Mapping[str, Any]) -> None:
+        self.namespace = dict(known)
+        self._count = 0
+
+    def constant(self, value: Any) -> str:
+        """Name *value*."""
+        name = self._next("c")
+        self.namespace[name] = value
+        return name
+
+    def local(self) -> str:
+        """Give the name of a local that is not used yet."""
+        return self._next("t")
+
+    def _next(self, letter: str) -> str:
+        self._count += 1
+        return f"{letter}{self._count}"
 
 
 class Piece(NamedTuple):

@@ -19,8 +19,9 @@ from typing import Any
 from relay.errors import MappingError
 from relay.mapping.evaluate import Evaluation
 from relay.mapping.function import Context
+from relay.mapping.fused_rows import compile_steps
 from relay.mapping.rows import Row, read_row
-from relay.mapping.steps import MappingWarning, Step, compile_step, row_reads
+from relay.mapping.steps import MappingWarning, Step, row_reads
 from relay.schema import CompiledSchema
 
 
@@ -88,7 +89,7 @@ class MappingSet:
 
     def _steps(self, schema: CompiledSchema | None) -> list[Step]:
         root = schema.root if schema is not None else None
-        return [compile_step(row, root) for row in sorted(self.rows, key=lambda r: len(r.path))]
+        return compile_steps(sorted(self.rows, key=lambda row: len(row.path)), root)
 
 
 class BoundMapping:

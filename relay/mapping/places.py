@@ -63,15 +63,27 @@ def put(record: dict[str, Any], parents: tuple[str, ...], leaf: str, value: Any)
 
     False when the record holds something else on the way; it is left as it was.
     """
+    holder = held(record, parents)
+    if holder is None:
+        return False
+    holder[leaf] = merged(holder[leaf], value) if leaf in holder else value
+    return True
+
+
+def held(record: dict[str, Any], parents: tuple[str, ...]) -> dict[str, Any] | None:
+    """
+    Find the object at the names *parents*, or make it.
+
+    None when the record holds something else on the way; it is left as it was.
+    """
     for name in parents:
         child = record.get(name)
         if type(child) is not dict:
             if child is not None:
-                return False
+                return None
             child = record[name] = {}
         record = child
-    record[leaf] = merged(record[leaf], value) if leaf in record else value
-    return True
+    return record
 
 
 def write(record: dict[str, Any], path: Path, value: Any, fit: Callable[[Any], Any]) -> None:

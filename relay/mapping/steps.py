@@ -3,6 +3,7 @@ A row compiled to one function that reads, fits and writes (pure).
 
 Destinations that are names only are by far the most; they are written by `put`, everything else
 by `write` of `relay.mapping.places`. What fits its field as it is, is put there without a call.
+Rows from names to names that follow each other run together, see `relay.mapping.fused_rows`.
 """
 
 from __future__ import annotations
@@ -49,25 +50,52 @@ class MappingWarning:
         return f"{self.row}: {self.error or self.detail}"
 
 
+@dataclass(frozen=True, slots=True)
+class NamedRow:
+    """
+    A row that takes a value at names and puts it at names, without array, index or expression.
+
+    A value of the type *passes* stands in the field as it is, any other as *fit* copies it.
+    """
+
+    source: tuple[str, ...]
+    parents: tuple[str, ...]
+    leaf: str
+    fit: Fit
+    passes: type
+    missing: MappingWarning
+    taken: MappingWarning
+
+
 Step = Callable[[Evaluation, dict[str, Any], list[MappingWarning]], None]
 """Maps the record that the evaluation reads into the other, by one row."""
 
 
 def compile_step(row: Row, root: Node | None) -> Step:
     """Compile *row* for the schema *root*; ``None`` means without a schema."""
+    named = named_row(row, root)
+    if named is not None:
+        return _named_step(named)
     path, node = _placed_in(row.path, root)
     fit = fitting(node, known_only=row.source_type is SourceType.ATTRIBUTE)
     names = _names(path)
     if row.source_type is SourceType.STATIC:
         return _static_step(row, path, fit)
-    if row.source_type is SourceType.EXPRESSION:
-        if names:
-            return _named_expression_step(row, names, fit, passing(node))
-        return _expression_step(row, path, fit)
-    source = _names(row.attribute)
-    if names and source:
-        return _named_step(row, source, names, fit, passing(node))
-    return _attribute_step(row, path, fit)
+    if row.source_type is SourceType.ATTRIBUTE:
+        return _attribute_step(row, path, fit)
+    if names:
+        return _named_expression_step(row, names, fit, passing(node))
+    return _expression_step(row, path, fit)
+
+
+def named_row(row: Row, root: Node | None) -> NamedRow | None:
+    """Read *row* as one from names to names; None when it is none."""
+    path, node = _placed_in(row.path, root)
+    source, names = _names(row.attribute), _names(path)
+    if row.source_type is not SourceType.ATTRIBUTE or not source or not names:
+        return None
+    fit, missing, taken = fitting(node, known_only=True), _missing(row), _taken(row)
+    return NamedRow(source, names[:-1], names[-1], fit, passing(node), missing, taken)
 
 
 def row_reads(row: Row, path: tuple[str, ...], root: Node | None) -> bool:
@@ -142,11 +170,9 @@ def _taken(row: Row) -> MappingWarning:
     return MappingWarning(WarningKind.DESTINATION_TAKEN, row, detail)
 
 
-def _named_step(
-    row: Row, source: tuple[str, ...], path: tuple[str, ...], fit: Fit, passes: type
-) -> Step:
-    parents, leaf = path[:-1], path[-1]
-    missing, taken = _missing(row), _taken(row)
+def _named_step(row: NamedRow) -> Step:
+    source, parents, leaf, fit, passes = row.source, row.parents, row.leaf, row.fit, row.passes
+    missing, taken = row.missing, row.taken
 
     def step(
         evaluation: Evaluation, record: dict[str, Any], warnings: list[MappingWarning]
