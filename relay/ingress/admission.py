@@ -79,7 +79,12 @@ def admit(headers: Pairs, *, now_s: float, max_age_s: float) -> Head | Refused:
     timestamp, signature = found.get(TIMESTAMP), found.get(SIGNATURE)
     if timestamp is None or signature is None:
         return Refused.MISSING
-    if not _is_timestamp(timestamp) or not _is_signature(signature):
+    if (
+        len(timestamp) > _TIMESTAMP_DIGITS
+        or not timestamp.isdigit()
+        or len(signature) != SIGNATURE_LENGTH
+        or signature.translate(None, _HEX_DIGITS)
+    ):
         return Refused.MALFORMED
     if max_age_s and abs(now_s - int(timestamp)) > max_age_s:
         return Refused.TOO_OLD
@@ -107,11 +112,3 @@ def _joined(headers: Pairs) -> dict[bytes, bytes]:
 
 def _as_utf_8(value: bytes) -> bytes:
     return value.decode("latin-1").encode()
-
-
-def _is_timestamp(value: bytes) -> bool:
-    return len(value) <= _TIMESTAMP_DIGITS and value.isdigit()
-
-
-def _is_signature(value: bytes) -> bool:
-    return len(value) == SIGNATURE_LENGTH and not value.translate(None, _HEX_DIGITS)

@@ -256,7 +256,8 @@ class Exchange:
             self.transport.write(body)
         if not more:
             self.response_complete = True
-            self.wake()
+            if self._waiter is not None:
+                self.wake()
             self.on_response()
 
     def add(self, body: bytes) -> None:
@@ -271,12 +272,16 @@ class Exchange:
             self.body += body
         if len(self.body) > HIGH_WATER_LIMIT:
             self.flow.pause_reading()
-        self.wake()
+        self._has_news = True
+        if self._waiter is not None:
+            self.wake()
 
     def end(self) -> None:
         """Learn that the request is whole."""
         self.more_body = False
-        self.wake()
+        self._has_news = True
+        if self._waiter is not None:
+            self.wake()
 
     def wake(self) -> None:
         """Let whoever receives see what has changed."""
