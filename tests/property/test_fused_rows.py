@@ -18,7 +18,7 @@ from relay.mapping.steps import MappingWarning, Step, compile_step
 from relay.schema import compile_schema
 
 _NAMES = st.sampled_from(["a", "b", "c", r"a\.b"])
-_PATHS = st.lists(_NAMES, min_size=1, max_size=4).map(".".join)
+_PATHS = st.lists(_NAMES, min_size=1, max_size=3).map(".".join)
 _PLAIN_ROWS = st.tuples(_PATHS, _PATHS)
 _ODD_ROWS = st.sampled_from(
     [
@@ -32,7 +32,9 @@ _ODD_ROWS = st.sampled_from(
         ("=nullify()", "a"),
     ]
 )
-_ROWS = st.lists(st.one_of(_PLAIN_ROWS, _PLAIN_ROWS, _PLAIN_ROWS, _ODD_ROWS), max_size=9)
+_ROWS = st.lists(
+    st.one_of(_PLAIN_ROWS, _PLAIN_ROWS, _PLAIN_ROWS, _ODD_ROWS), min_size=2, max_size=9
+)
 _SCALARS = (
     st.none()
     | st.booleans()
@@ -48,7 +50,12 @@ _VALUES = st.recursive(
     ),
     max_leaves=12,
 )
-_EVENTS = st.dictionaries(_MEMBERS, _VALUES, max_size=4)
+_EVENTS = st.dictionaries(
+    _MEMBERS,
+    _VALUES | st.dictionaries(_MEMBERS, _VALUES, min_size=2, max_size=4),
+    min_size=2,
+    max_size=4,
+)
 
 
 def _object(fields: dict[str, Any]) -> dict[str, Any]:
@@ -123,8 +130,8 @@ def _containers(value: Any) -> Iterator[int]:
     is_sorted=True,
 )
 @example(
-    pairs=[("a", "b.c"), ("b", "b.c"), ("c", "b.c")],
-    event={"a": {"a": 1}, "b": {"b": 2, "a": 3}, "c": [{"a": 1}]},
+    pairs=[("a", "b.c"), ("b", "b.c"), ("c", "b.b")],
+    event={"a": {"a": 1, "c": {"a": 1}}, "b": {"b": 2, "c": {"b": None}}, "c": None},
     document=None,
     is_sorted=True,
 )
