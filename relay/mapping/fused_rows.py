@@ -9,8 +9,9 @@ the event and of the record once for all of them. One row of it, ``data.id`` to 
     if (t3 := t1.get(c4)) is None:                         # t1: event["data"]
      if c4 not in t1:
       c5(ev, record, warnings) if t1 is c1 else warnings.append(c6)
-    elif t2 is None and (t2 := c7(record, c8)) is None:    # t2: record["_tenant"]
-     warnings.append(c9)
+    elif t2 is None:                                       # t2: record["_tenant"]
+     if (t2 := c7(record, c8, c13, t3 if type(t3) is c10 else c11(t3))) is None:
+      warnings.append(c9)
     else:
      if type(t3) is not c10:
       t3 = c11(t3)
@@ -32,7 +33,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from relay.mapping.fused_pieces import Names
-from relay.mapping.places import held, merged
+from relay.mapping.places import merged, put
 from relay.mapping.rows import Row
 from relay.mapping.steps import NamedRow, Step, compile_step, named_row
 from relay.schema import Node
@@ -87,7 +88,7 @@ class _RowFusion:
         # Stands for an object that the event does not have; nothing is ever put into it.
         self._nothing = self._names.constant({})
         self._merged = self._names.constant(merged)
-        self._held = self._names.constant(held)
+        self._put = self._names.constant(put)
 
     def function(self, run: _Run) -> Step:
         """Compile the whole text."""
@@ -117,6 +118,7 @@ class _RowFusion:
         constant, value = self._names.constant, self._names.local()
         source, holder = self._source(row.source[:-1]), self._holder(row.parents)
         name, leaf = constant(row.source[-1]), constant(row.leaf)
+        passes, fit = constant(row.passes), constant(row.fit)
         missing = f"warnings.append({constant(row.missing)})"
         self._lines += [
             f"if ({value} := {source}.get({name})) is None:",
@@ -124,15 +126,17 @@ class _RowFusion:
             f"  {reference}(ev, record, warnings) if {source} is {self._nothing} else {missing}",
         ]
         if row.parents:
-            found = f"{self._held}(record, {constant(row.parents)})"
+            fitted = f"{value} if type({value}) is {passes} else {fit}({value})"
+            put_there = f"{self._put}(record, {constant(row.parents)}, {leaf}, {fitted})"
             self._lines += [
-                f"elif {holder} is None and ({holder} := {found}) is None:",
-                f" warnings.append({constant(row.taken)})",
+                f"elif {holder} is None:",
+                f" if ({holder} := {put_there}) is None:",
+                f"  warnings.append({constant(row.taken)})",
             ]
         self._lines += [
             "else:",
-            f" if type({value}) is not {constant(row.passes)}:",
-            f"  {value} = {constant(row.fit)}({value})",
+            f" if type({value}) is not {passes}:",
+            f"  {value} = {fit}({value})",
             f"  if type({value}) is dict:",
             f"   {value} = {self._merged}({holder}.get({leaf}), {value})",
             f" {holder}[{leaf}] = {value}",

@@ -57,24 +57,14 @@ def _step(value: Any, step: str | int) -> Any:
     return value.get(step, MISSING) if type(value) is dict else MISSING
 
 
-def put(record: dict[str, Any], parents: tuple[str, ...], leaf: str, value: Any) -> bool:
+def put(
+    record: dict[str, Any], parents: tuple[str, ...], leaf: str, value: Any
+) -> dict[str, Any] | None:
     """
-    Put *value* at the names *parents* and *leaf*, as `write` does; the record holds *value* then.
+    Put *value* at the names *parents* and *leaf*, as `write` does, and give the object it is in.
 
-    False when the record holds something else on the way; it is left as it was.
-    """
-    holder = held(record, parents)
-    if holder is None:
-        return False
-    holder[leaf] = merged(holder[leaf], value) if leaf in holder else value
-    return True
-
-
-def held(record: dict[str, Any], parents: tuple[str, ...]) -> dict[str, Any] | None:
-    """
-    Find the object at the names *parents*, or make it.
-
-    None when the record holds something else on the way; it is left as it was.
+    The record holds *value* itself then. None when the record holds something else on the way;
+    it is left as it was.
     """
     for name in parents:
         child = record.get(name)
@@ -83,6 +73,7 @@ def held(record: dict[str, Any], parents: tuple[str, ...]) -> dict[str, Any] | N
                 return None
             child = record[name] = {}
         record = child
+    record[leaf] = merged(record[leaf], value) if leaf in record else value
     return record
 
 

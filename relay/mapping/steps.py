@@ -190,7 +190,7 @@ def _named_step(row: NamedRow) -> Step:
             return
         if type(value) is not passes:
             value = fit(value)
-        if not put(record, parents, leaf, value):
+        if put(record, parents, leaf, value) is None:
             warnings.append(taken)
 
     return step
@@ -250,7 +250,7 @@ def _named_expression_step(row: Row, path: tuple[str, ...], fit: Fit, passes: ty
             value = None
         if value is None:
             remove(record, path)
-        elif not put(record, parents, leaf, value):
+        elif put(record, parents, leaf, value) is None:
             warnings.append(taken)
 
     return step
