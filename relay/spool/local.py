@@ -98,7 +98,7 @@ class LocalSpool:
                 lock.release()
             thread.shutdown()
             raise
-        log = Log(opened.writer, metrics, lambda: spool._committed())  # noqa: PLW0108 - not yet made
+        log = Log(opened.writer, metrics, lambda stored: spool._committed(stored))  # noqa: PLW0108 - not yet made
         core = Core(config, clock, thread, opened.state, log)
         spool = cls(opened, core, reserve)
         try:
@@ -106,7 +106,7 @@ class LocalSpool:
             await thread.run(core.take_snapshot)
             await thread.run(core.take_sizes)
             core.damage += opened.damage
-            spool._committed()
+            spool._committed([])
             await spool._keeper.tick(retain=True)
         except BaseException:
             await spool.close()
@@ -314,10 +314,19 @@ class LocalSpool:
             self._core.shutdown()
             self._lock.release()
 
-    def _committed(self) -> None:
-        """After a commit: count the log's bytes, wake the readers."""
+    def _committed(self, calls: Sequence[Sequence[Envelope]]) -> None:
+        """After a commit of *calls*: count the log's bytes, let the readers go on."""
         self._room.count_log()
-        for reader in self._readers.values():
+        readers = self._readers.values()
+        if readers and calls:
+            stored = [envelope for envelopes in calls for envelope in envelopes]
+            # A spilled body has another name since.
+            if not any([envelope.spill for envelope in stored]):  # noqa: C419 - half the cost
+                first = self._log.last_position - len(stored) + 1
+                tail = self._core.segments[-1]
+                for reader in readers:
+                    reader.follow(first, stored, tail)
+        for reader in readers:
             reader.wake()
 
     def _write_settlements(self, settlements: list[Settlement]) -> None:

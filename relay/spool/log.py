@@ -34,14 +34,18 @@ _GROUP_BYTES = 8 * 1024 * 1024
 _Waiter = tuple[Sequence[Envelope], int, "asyncio.Future[int]", float]
 
 
+OnCommit = Callable[[Sequence[Sequence[Envelope]]], None]
+
+
 class Log:
     """
     The loop's side of the log.
 
-    *on_commit* is called in the loop after every commit, before the waiters are answered.
+    *on_commit* is called in the loop after every commit, before the waiters are answered, with
+    what was stored, call by call; with nothing if not all of it was.
     """
 
-    def __init__(self, writer: Writer, metrics: Metrics, on_commit: Callable[[], None]) -> None:
+    def __init__(self, writer: Writer, metrics: Metrics, on_commit: OnCommit) -> None:
         self.writer = writer
         gathered = metrics.gathered
         self._appends_s = gathered.values(metrics.append_seconds)
@@ -135,7 +139,8 @@ class Log:
 
     def _answer(self, group: list[_Waiter], results: list[Written]) -> None:
         self.last_position = self.writer.position
-        self._on_commit()
+        is_whole = results[-1] == self.last_position and all(map(_is_position, results))
+        self._on_commit([envelopes for envelopes, _, _, _ in group] if is_whole else [])
         now_s = time.perf_counter()
         waited_s: list[float] = []
         for (_, size_bytes, future, started_s), result in zip(group, results, strict=True):
@@ -155,6 +160,10 @@ class Log:
         else:
             self._is_busy = False
             self._idle.set()
+
+
+def _is_position(result: Written) -> bool:
+    return isinstance(result, int)
 
 
 def _split(waiting: list[_Waiter]) -> tuple[list[_Waiter], list[_Waiter]]:

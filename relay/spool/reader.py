@@ -2,8 +2,9 @@
 Each route's own place in the log, so that a paused route holds up no other.
 
 A reader goes through the log once, from the cursor on, in chunks. It checks every frame, hands
-out those of its route that have no outcome, and names the gaps it meets. What was just appended
-is read in the loop, because it is in the page cache; the rest in a thread.
+out those of its route that have no outcome, and names the gaps it meets. A reader that has come to
+the log's end is given what is stored next from memory, as far as little waits for it; what else
+was just appended it reads in the loop, because it is in the page cache; the rest in a thread.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from __future__ import annotations
 import asyncio
 from bisect import bisect_right
 from collections import deque
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass
 
@@ -26,6 +27,9 @@ from relay.spool.segment import Segment
 
 _INLINE_BYTES = 256 * 1024  # some 2 ms of the loop
 _NO_END = 1 << 63
+# So much is taken from memory before somebody asks for it.
+_FOLLOWED_BYTES = 1024 * 1024
+_FOLLOWED_ENTRIES = 2000
 
 Held = tuple[bytes, Frame]
 
@@ -144,6 +148,7 @@ class Reader:
             return item.route == route and (position > skip_to or position not in skip)
 
         self._wants = wants
+        self._skip, self._skip_to = skip, skip_to
         # Owned by the loop. `_seq` is the turn of the last replay taken.
         self._ready: deque[Entry] = deque()
         self._replayed: deque[Entry] = deque()
@@ -157,6 +162,30 @@ class Reader:
     def wake(self) -> None:
         """Look again: something was appended or replayed, or the spool is closing."""
         self._wake.set()
+
+    def follow(self, first: int, stored: Sequence[Envelope], tail: Segment) -> None:
+        """
+        Take *stored*, acknowledged from position *first* on and the last in *tail*.
+
+        Unless it comes next and little is ready: then it is read from the log later.
+        """
+        place = self._place
+        if (
+            place.segment is not tail
+            or place.expected != first
+            or first < max(place.start, self._skip_to + 1)
+            or self._ready_bytes > _FOLLOWED_BYTES
+            or len(self._ready) > _FOLLOWED_ENTRIES
+            or self._filling is not None
+        ):
+            return
+        route = self.route
+        for position, envelope in enumerate(stored, first):
+            if envelope.route == route:
+                self._ready.append(Entry(position, envelope))
+                self._ready_bytes += len(envelope.body)
+        place.expected, place.offset = first + len(stored), tail.end
+        self._is_sparse = False
 
     def more_replays(self) -> None:
         """Look for replays again: some were added."""
