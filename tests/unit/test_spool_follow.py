@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import random
 
 import pytest
@@ -33,11 +34,13 @@ async def test_what_is_stored_next_is_the_same_object(tmp_path):
         assert followed.envelope is second
 
 
+@pytest.mark.parametrize("limit", [0, 3, 20, 2000])
 @pytest.mark.parametrize("seed", range(5))
-async def test_each_entry_comes_once_and_in_order(tmp_path, seed):
+async def test_each_entry_comes_once_and_in_order(tmp_path, monkeypatch, seed, limit):
     """However reads and appends alternate, over segments, other routes and settled entries."""
+    monkeypatch.setattr(reader, "_FOLLOWED_ENTRIES", limit)
     dice = random.Random(seed)
-    async with spool_at(tmp_path) as spool:
+    async with asyncio.timeout(60), spool_at(tmp_path) as spool:
         given: list[int] = []
         taken: list[int] = []
         last = 0
@@ -63,7 +66,7 @@ async def test_each_entry_comes_once_and_in_order(tmp_path, seed):
 async def test_what_nobody_asks_for_stays_on_disk(tmp_path, monkeypatch):
     """Behind its limit a reader takes nothing from memory, and misses nothing for it."""
     monkeypatch.setattr(reader, "_FOLLOWED_ENTRIES", 3)
-    async with spool_at(tmp_path) as spool:
+    async with asyncio.timeout(60), spool_at(tmp_path) as spool:
         await spool.append([envelope(1)])
         await spool.read("a", max_entries=10, max_bytes=1 << 20)
         later = [envelope(number) for number in range(2, 30)]
