@@ -1,8 +1,9 @@
 """
 ``make bench``: what the relay costs, as ratios to a bare application, in interleaved rounds.
 
-CPU time is the server process's own (user + system, from /proc), so neither the load generator
-nor the stub inlet counts. Every figure is a median over the rounds with its spread.
+CPU time is the server process's own, from /proc, so neither the load generator nor the stub inlet
+counts. In a round all three servers run and are sent bursts in turn; a ratio is of two bursts that
+followed each other. Every figure is a median over all bursts or rounds, with its spread.
 """
 
 from __future__ import annotations
@@ -21,7 +22,8 @@ import time
 import urllib.request
 from collections import defaultdict
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 from load import request
@@ -33,8 +35,9 @@ from relay.metrics import Metrics
 from relay.spool.local import LocalSpool
 
 HERE = Path(__file__).parent
-TICKS = os.sysconf("SC_CLK_TCK")
 Figures = dict[str, list[float]]
+# So many bursts a round and server, one after the other.
+_TURNS = 5
 
 
 def free_port() -> int:
@@ -44,9 +47,9 @@ def free_port() -> int:
 
 
 def cpu_s(pid: int) -> float:
-    """User and system time of one process, in seconds."""
-    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / TICKS
+    """The time that all threads of one process have had a processor, in seconds."""
+    threads = Path(f"/proc/{pid}/task").iterdir()
+    return sum(int((each / "schedstat").read_text().split()[0]) for each in threads) / 1e9
 
 
 def rss_mib(pid: int) -> float:
@@ -149,47 +152,68 @@ def wait_drained(admin: int, limit_s: float = 120) -> None:
         time.sleep(0.1)
 
 
-def measure(kind: str, pid: int, port: int, args: argparse.Namespace, figures: Figures) -> None:
-    """One round against one server: 64 connections, one connection, half rate."""
-    prefix = os.urandom(4).hex()
-    load(port, events=500, connections=8, prefix="w" + prefix)
-    before_s = cpu_s(pid)
-    full = load(port, events=args.events, connections=64, prefix="a" + prefix)
-    if kind == "everything":
-        wait_drained(args.admin)
-    figures[f"{kind} cpu_us"].append((cpu_s(pid) - before_s) / args.events * 1e6)
-    figures[f"{kind} events_per_s"].append(full["per_s"])
-    figures[f"{kind} p50_ms_64"].append(full["p50_ms"])
-    figures[f"{kind} p99_ms_64"].append(full["p99_ms"])
-    one = load(port, events=args.events // 10, connections=1, prefix="b" + prefix)
-    figures[f"{kind} p50_ms_1"].append(one["p50_ms"])
-    figures[f"{kind} p99_ms_1"].append(one["p99_ms"])
-    if kind != "bare":
-        half_rate = full["per_s"] / 2
-        half = load(port, events=args.events // 2, rate=half_rate, prefix="c" + prefix)
-        figures[f"{kind} p99_ms_half_rate"].append(half["p99_ms"])
-    figures[f"{kind} rss_mib"].append(rss_mib(pid))
+@dataclass(frozen=True)
+class Server:
+    """One of the servers that are compared; *admin* is its admin port, 0 when it has none."""
+
+    kind: str
+    pid: int
+    port: int
+    admin: int = 0
+
+    def burst(self, events: int, figures: Figures) -> float:
+        """Send *events* over 64 connections; give the rate."""
+        before_s = cpu_s(self.pid)
+        full = load(self.port, events=events, connections=64, prefix=os.urandom(4).hex())
+        if self.admin:
+            # The last batch closes by its age; looking for it sooner would only cost.
+            time.sleep(0.4)
+            wait_drained(self.admin)
+        figures[f"{self.kind} cpu_us"].append((cpu_s(self.pid) - before_s) / events * 1e6)
+        figures[f"{self.kind} events_per_s"].append(full["per_s"])
+        figures[f"{self.kind} p50_ms_64"].append(full["p50_ms"])
+        figures[f"{self.kind} p99_ms_64"].append(full["p99_ms"])
+        return full["per_s"]
+
+    def apart(self, events: int, full_rate: float, figures: Figures) -> None:
+        """Send *events* over one connection, then ten times as many at half of *full_rate*."""
+        one = load(self.port, events=events, connections=1, prefix=os.urandom(4).hex())
+        figures[f"{self.kind} p50_ms_1"].append(one["p50_ms"])
+        figures[f"{self.kind} p99_ms_1"].append(one["p99_ms"])
+        half = load(self.port, events=events * 10, rate=full_rate / 2, prefix=os.urandom(4).hex())
+        figures[f"{self.kind} p99_ms_half_rate"].append(half["p99_ms"])
+        figures[f"{self.kind} rss_mib"].append(rss_mib(self.pid))
 
 
 def one_round(args: argparse.Namespace, figures: Figures) -> None:
-    """Bare, append and everything, one after the other, each in a fresh process and folder."""
-    servers = str(HERE / "servers.py")
-    with tempfile.TemporaryDirectory(prefix="relay-bench-") as name:
-        folder = Path(name)
-        port = free_port()
-        with process(sys.executable, servers, "bare", str(port), port=port) as pid:
-            measure("bare", pid, port, args, figures)
-        port = free_port()
-        spool = str(folder / "append")
-        with process(sys.executable, servers, "append", str(port), spool, port=port) as pid:
-            measure("append", pid, port, args, figures)
-        stub, port, args.admin = free_port(), free_port(), free_port()
-        config = relay_config(folder, port, args.admin, stub)
-        with (
-            process(sys.executable, servers, "stub", str(stub), port=stub),
-            relay(config, args.admin) as pid,
-        ):
-            measure("everything", pid, port, args, figures)
+    """Bare, append and everything: bursts in turn, so that all meet the same noise."""
+    with ExitStack() as stack:
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="relay-bench-")))
+        servers = list(started(stack, folder))
+        for server in servers:
+            load(server.port, events=2000, connections=8, prefix=os.urandom(4).hex())
+        rates: dict[str, list[float]] = defaultdict(list)
+        for _ in range(_TURNS):
+            for server in servers:
+                rates[server.kind].append(server.burst(args.events // _TURNS, figures))
+        for server in servers:
+            server.apart(args.events // 20, statistics.median(rates[server.kind]), figures)
+
+
+def started(stack: ExitStack, folder: Path) -> Iterator[Server]:
+    """Start the three servers, and a stub inlet, for as long as *stack* is open."""
+    run = (sys.executable, str(HERE / "servers.py"))
+    port = free_port()
+    pid = stack.enter_context(process(*run, "bare", str(port), port=port))
+    yield Server("bare", pid, port)
+    port = free_port()
+    pid = stack.enter_context(process(*run, "append", str(port), str(folder / "a"), port=port))
+    yield Server("append", pid, port)
+    stub, port, admin = free_port(), free_port(), free_port()
+    config = relay_config(folder, port, admin, stub)
+    stack.enter_context(process(*run, "stub", str(stub), port=stub))
+    pid = stack.enter_context(relay(config, admin))
+    yield Server("everything", pid, port, admin)
 
 
 @contextmanager
