@@ -32,14 +32,9 @@ log = structlog.get_logger("relay.forward")
 
 def delivered(records: Iterable[Record]) -> list[Settlement]:
     """The inlet took *records*."""
+    outcome, reason = Outcome.DELIVERED, Reason.ACCEPTED_BY_INLET
     return [
-        Settlement(
-            record.entry,
-            Outcome.DELIVERED,
-            Reason.ACCEPTED_BY_INLET,
-            record.event_id,
-            record.digest,
-        )
+        Settlement(record.entry, outcome, reason, record.event_id, record.digest)
         for record in records
     ]
 
@@ -128,17 +123,17 @@ class Settler:
         if not settlements:
             return
         await persist(lambda: self._spool.settle(settlements))
-        now_s = self._clock.wall_s()
+        now_s, taken_by_inlet = self._clock.wall_s(), Outcome.DELIVERED
         # Apart, because nearly all are delivered, and hashing two enums for each costs more than
         # everything else here.
         ages_s = [
             now_s - each.entry.envelope.received_at_s
             for each in settlements
-            if each.outcome is Outcome.DELIVERED
+            if each.outcome is taken_by_inlet
         ]
         taken = len(ages_s)
         if taken < len(settlements):
-            others = [each for each in settlements if each.outcome is not Outcome.DELIVERED]
+            others = [each for each in settlements if each.outcome is not taken_by_inlet]
             for reason, number in Counter([each.reason for each in others]).items():
                 self._count(reason, number)
             for each in others:

@@ -158,9 +158,10 @@ class State:
             return
         plain: list[tuple[int, str]] = []
         rows: list[Settlement] = []
+        delivered = Outcome.DELIVERED
         for one in fresh:
             entry = one.entry
-            if one.outcome is Outcome.DELIVERED and entry.attempt == 1:
+            if one.outcome is delivered and entry.attempt == 1:
                 plain.append((entry.position, entry.envelope.route))
             else:
                 rows.append(one)
@@ -356,15 +357,10 @@ class State:
 
 def _marks(settlements: Sequence[Settlement]) -> list[Mark]:
     """Give what enters the dedupe window."""
+    # A member is found slowly through its class, and this runs for every event.
+    delivered, duplicate, conflict = Outcome.DELIVERED, Outcome.DUPLICATE, Reason.ID_CONFLICT
     return [
-        (
-            key_of(one.event_id),
-            one.entry.position,
-            one.digest,
-            int(one.outcome is Outcome.DELIVERED),
-        )
+        (key_of(one.event_id), one.entry.position, one.digest, int(one.outcome is delivered))
         for one in settlements
-        if one.event_id
-        and one.outcome is not Outcome.DUPLICATE
-        and one.reason is not Reason.ID_CONFLICT
+        if one.event_id and one.outcome is not duplicate and one.reason is not conflict
     ]
