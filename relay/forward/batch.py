@@ -132,17 +132,22 @@ class Batch:
     def add(self, records: Iterable[Record], *, now_s: float) -> list[Piece]:
         """Take *records*; return the batches that this closed."""
         closed: list[Piece] = []
+        held, size_bytes = self._records, self._size_bytes
+        max_records, max_bytes = self.max_records, self.max_bytes
         for record in records:
             extra_bytes = len(record.payload) + 1
-            if self._records and self._size_bytes + extra_bytes > self.max_bytes:
+            if held and size_bytes + extra_bytes > max_bytes:
                 closed += self.close()
-            if not self._records:
+                held, size_bytes = self._records, self._size_bytes
+            if not held:
                 self._began_s = now_s
                 extra_bytes -= 1
-            self._records.append(record)
-            self._size_bytes += extra_bytes
-            if len(self._records) >= self.max_records or self._size_bytes >= self.max_bytes:
+            held.append(record)
+            size_bytes += extra_bytes
+            if len(held) >= max_records or size_bytes >= max_bytes:
                 closed += self.close()
+                held, size_bytes = self._records, self._size_bytes
+        self._size_bytes = size_bytes
         return closed
 
     def close_if_due(self, *, now_s: float) -> list[Piece]:

@@ -138,10 +138,10 @@ def _identified(
     entry: Entry, event: dict[str, Any], body: bytes, digest: bytes
 ) -> Decoded | Rejected:
     event_id = event.get("event_id")
-    problem = _event_id_problem(event_id)
-    if problem:
-        return Rejected(entry, Reason.MISSING_EVENT_ID, "decode", "event_id", problem)
-    assert isinstance(event_id, str)
+    if not isinstance(event_id, str) or not 0 < len(event_id) * 4 <= MAX_EVENT_ID_BYTES:
+        problem = _event_id_problem(event_id)
+        if problem or not isinstance(event_id, str):
+            return Rejected(entry, Reason.MISSING_EVENT_ID, "decode", "event_id", problem)
     object_type = event.get("object_type")
     if object_type is None and "event_type" in event:
         detail = "event_type instead of object_type and metric: the format of before 2020"

@@ -42,8 +42,10 @@ class Room:
 
     def lacks(self, need_bytes: int) -> bool:
         """Say whether *need_bytes* more would pass ``spool.max_bytes``."""
-        used = self.used_bytes + self._core.log.waiting_bytes
-        return used + need_bytes > self._core.config.max_bytes
+        core = self._core
+        copies_bytes = core.snapshot.quarantine_copies_bytes
+        used_bytes = self.log_bytes + self.large_bytes + copies_bytes + core.log.waiting_bytes
+        return used_bytes + need_bytes > core.config.max_bytes
 
     def over_quota(self, need_bytes: int) -> SpoolFull:
         """Make the refusal of *need_bytes* more, and remember it."""
