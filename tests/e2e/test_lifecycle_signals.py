@@ -102,7 +102,6 @@ def test_a_hangup_while_importing_kills_nobody(stack):
     assert logged(stack) == ["relay_ready", "reloaded"]
 
 
-@pytest.mark.prove
 def test_a_stop_while_the_spool_opens_is_answered_503_and_close(stack):
     """Who comes to a relay that is stopped before it was ready is told to go elsewhere."""
     spool = stack.folder / "spool"
