@@ -19,6 +19,7 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -35,15 +36,18 @@ INLET = "9b0cb233972f3b0092992284c7353f5eead496218e8441a79b25e9421ea127f5"
 RELAY = (sys.executable, "-m", "relay")
 
 
-def free_port() -> int:
-    """
-    A port that nobody has now, and that the system gives nobody who connects.
+# Each worker of a run has ports of its own, below those that the system gives to who connects: one
+# of these may be the near end of another test's connection by the time that a relay binds it.
+_FIRST_PORT = 10_000
+_PORTS = 2_000
+_WORKER = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw")) % 11
+_chosen = count(secrets.randbelow(_PORTS))
 
-    One of its own choice, asked for with 0, may be the near end of another test's connection by
-    the time that a relay binds it.
-    """
+
+def free_port() -> int:
+    """A port that nobody has now, and that was not given away lately."""
     while True:
-        port = 10_000 + secrets.randbelow(20_000)
+        port = _FIRST_PORT + _WORKER * _PORTS + next(_chosen) % _PORTS
         with socket.socket() as probe, suppress(OSError):
             probe.bind(("127.0.0.1", port))
             return port
