@@ -117,9 +117,9 @@ class Dispatch:
         """Records that wait here; those in flight are with their request."""
         return len(self.line)
 
-    def add(self, record: Record) -> bool:
-        """Take a new record; say whether that made something ready."""
-        return self.line.add(record, now_s=self._clock.monotonic_s())
+    def add(self, *records: Record) -> bool:
+        """Take new *records*; say whether that made something ready."""
+        return self.line.add(*records, now_s=self._clock.monotonic_s())
 
     def resume(self, pause: Pause) -> None:
         """Begin paused, as before a restart; the first probe goes at once."""

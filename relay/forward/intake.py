@@ -34,7 +34,6 @@ log = structlog.get_logger("relay.forward")
 
 Settle = Callable[[Sequence[Settlement]], Awaitable[None]]
 Add = Callable[[Sequence[Record]], None]
-Headers = tuple[tuple[str, str], ...]
 
 
 class Intake:

@@ -75,7 +75,7 @@ class Lane:
 
     def add(self, records: Sequence[Record]) -> bool:
         """Take new *records* into the line; say whether that made something ready."""
-        return self.dispatch.line.add(*records, now_s=self._clock.monotonic_s())
+        return self.dispatch.add(*records)
 
     async def remember(self, spool: Spool) -> None:
         """Keep that this inlet and flow refuse raw batches."""

@@ -148,7 +148,7 @@ class Reader:
             return item.route == route and (position > skip_to or position not in skip)
 
         self._wants = wants
-        self._skip, self._skip_to = skip, skip_to
+        self._skip_to = skip_to
         # Owned by the loop. `_seq` is the turn of the last replay taken.
         self._ready: deque[Entry] = deque()
         self._replayed: deque[Entry] = deque()

@@ -58,6 +58,16 @@ def started(stack: Stack) -> subprocess.Popen[bytes]:
     return stack.relay
 
 
+def started_on_a_silent_disk(stack: Stack) -> tuple[subprocess.Popen[bytes], Path]:
+    """Start the relay on a spool whose version, a pipe, is read once somebody writes it."""
+    version = stack.folder / "spool" / "version"
+    version.parent.mkdir(mode=0o700)
+    os.mkfifo(version)
+    relay = started(stack)
+    until(lambda: is_listening(stack.admin), "never bound")
+    return relay, version
+
+
 def holds_signals(pid: int) -> bool:
     """Whether the process has put off what ends it, long before it can take it."""
     status = Path(f"/proc/{pid}/status").read_text()
@@ -104,12 +114,7 @@ def test_a_hangup_while_importing_kills_nobody(stack):
 
 def test_a_stop_while_the_spool_opens_is_answered_503_and_close(stack):
     """Who comes to a relay that is stopped before it was ready is told to go elsewhere."""
-    spool = stack.folder / "spool"
-    spool.mkdir(mode=0o700)
-    # A disk that does not answer: reading this waits for somebody who writes.
-    os.mkfifo(spool / "version")
-    relay = started(stack)
-    until(lambda: is_listening(stack.admin), "never bound")
+    relay, version = started_on_a_silent_disk(stack)
     assert stack.readyz()["status"] == "starting"
     url = f"http://127.0.0.1:{stack.port}/healthz"
     answer = httpx.get(url)
@@ -118,7 +123,7 @@ def test_a_stop_while_the_spool_opens_is_answered_503_and_close(stack):
     until(lambda: httpx.get(url).headers.get("connection") == "close", "not told to go")
     assert stack.readyz()["status"] == "draining"
     assert request(stack.port, 1).status_code == 503
-    with (spool / "version").open("w") as pipe:
+    with version.open("w") as pipe:
         pipe.write("1\n")
     assert relay.wait(30) == 0, stack.logs()
     assert logged(stack) == ["relay_stopping", "relay_drained", "relay_stopped"]
@@ -143,11 +148,7 @@ def test_a_log_that_cannot_be_written_stops_nothing(stack, redirect):
 @pytest.mark.timeout(90)
 def test_a_disk_that_never_answers_is_left_inside_thirty_seconds(stack):
     """Opening that hangs does not keep the process: it says so and exits with 1."""
-    spool = stack.folder / "spool"
-    spool.mkdir(mode=0o700)
-    os.mkfifo(spool / "version")
-    relay = started(stack)
-    until(lambda: is_listening(stack.admin), "never bound")
+    relay, _ = started_on_a_silent_disk(stack)
     assert stack.readyz()["status"] == "starting"
     relay.send_signal(signal.SIGTERM)
     assert relay.wait(30) == 1
