@@ -9,7 +9,7 @@ import os
 import signal
 import sys
 
-import httpx
+import loopback
 import pytest
 from control_kit import CATALOG, FLOW, REGISTRY, XED_ID, Control, control, fixture_of
 
@@ -124,7 +124,7 @@ async def _caller(state, end: signal.Signals):
         assert process.stdout is not None
         line = (await asyncio.wait_for(process.stdout.readline(), 30)).decode()
         url = next(word for word in line.split() if word.startswith("http"))
-        async with httpx.AsyncClient(base_url=url) as client:
+        async with loopback.AsyncClient(base_url=url) as client:
             adobe = Control(client, None, ManualClock())
             await adobe.log_in()
             yield adobe

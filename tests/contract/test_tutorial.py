@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import loopback
 import pytest
 from control_kit import ORG, Control, control, fixture_of, keys_of, served
 from tutorial_kit import extract, filled, parsed, printed
@@ -120,7 +121,7 @@ async def test_curl_itself_runs_the_tutorial():
     """The very lines, run by curl over a socket, answer as printed and end with the inlet."""
     settings = EmulatorSettings(enable_delay_s=0.0)
     with served(settings) as url:
-        async with httpx.AsyncClient(base_url=url) as client:
+        async with loopback.AsyncClient(base_url=url) as client:
             adobe = Control(client, None, ManualClock())
             await adobe.log_in()
             blanks = await _blanks(adobe)

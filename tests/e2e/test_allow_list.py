@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 
-import httpx
+import loopback
 import pytest
 from stack import KEY, Stack
 
@@ -38,12 +38,12 @@ def deliver(stack: Stack, number: int, sender: str) -> int:
     headers = {"x-cio-timestamp": stamp, "x-cio-signature": sign(KEY, stamp, body)}
     url = f"http://127.0.0.1:{stack.port}/webhooks/customerio"
     headers["x-forwarded-for"] = sender
-    return httpx.post(url, content=body, headers=headers).status_code
+    return loopback.post(url, content=body, headers=headers).status_code
 
 
 def by_address(stack: Stack) -> dict[str, float]:
     """The counts of the running relay, by its label."""
-    text = httpx.get(f"http://127.0.0.1:{stack.admin}/metrics").text
+    text = loopback.get(f"http://127.0.0.1:{stack.admin}/metrics").text
     name = 'relay_deliveries_by_address_total{listed="%s",route="test"} '
     found = {}
     for listed in ("yes", "no"):
@@ -61,7 +61,7 @@ def test_listed_and_other_senders_are_counted(stack):
     assert deliver(stack, 1, "203.0.113.9, 35.188.196.183") == 200
     assert deliver(stack, 2, "35.188.196.183, 203.0.113.9") == 200
     assert by_address(stack) == {"yes": 1, "no": 1}
-    shown = httpx.get(f"http://127.0.0.1:{stack.admin}/metrics").text
+    shown = loopback.get(f"http://127.0.0.1:{stack.admin}/metrics").text
     shown += (stack.folder / "relay.log").read_text()
     assert "203.0.113.9" not in shown
     assert "35.188.196.183" not in shown

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from contextlib import asynccontextmanager
 
-import httpx
+import loopback
 import pytest
 from spool_kit import settings, spool_at
 
@@ -69,7 +69,7 @@ async def until_asked(api: AppApi, keys: list[str]) -> None:
 
 async def test_a_task_is_begun_anew_only_when_its_settings_change(tmp_path):
     """Turned on, left alone, given another key, turned off: each by a reload, no restart."""
-    async with app_api() as api, spool_at(tmp_path) as spool, httpx.AsyncClient() as client:
+    async with app_api() as api, spool_at(tmp_path) as spool, loopback.AsyncClient() as client:
         off = config(tmp_path, api.url)
         on = config(tmp_path, api.url, addresses_interval="1d", app_api_key="one")
         other = config(tmp_path, api.url, addresses_interval="1d", app_api_key="two")

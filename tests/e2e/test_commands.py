@@ -7,7 +7,7 @@ import subprocess
 import time
 from pathlib import Path
 
-import httpx
+import loopback
 import pytest
 from stack import KEY, RELAY, Stack
 
@@ -36,7 +36,7 @@ def eight(folder: Path, *, goes_on: bool) -> Stack:
     for event in (*GOOD, *BAD):
         body, stamp = json.dumps(event).encode(), str(int(time.time()))
         headers = {"x-cio-timestamp": stamp, "x-cio-signature": sign(KEY, stamp, body)}
-        assert httpx.post(url, content=body, headers=headers).status_code == 200
+        assert loopback.post(url, content=body, headers=headers).status_code == 200
     stack.wait_settled()
     if not goes_on:
         stack.relay.terminate()

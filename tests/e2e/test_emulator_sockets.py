@@ -8,6 +8,7 @@ import signal
 import sys
 
 import httpx
+import loopback
 import pytest
 from typer.testing import CliRunner
 
@@ -27,7 +28,7 @@ async def local_adobe():
     app = create_app()
     async with (
         serving(app) as url,
-        httpx.AsyncClient(base_url=url, headers=FLOW, timeout=10) as client,
+        loopback.AsyncClient(base_url=url, headers=FLOW, timeout=10) as client,
     ):
         client.app = app
         yield client
@@ -198,7 +199,7 @@ async def command(*arguments):
     try:
         async with asyncio.timeout(60):
             url = (await child.stdout.readline()).decode().split()[3]
-            async with httpx.AsyncClient(base_url=url, headers=FLOW) as client:
+            async with loopback.AsyncClient(base_url=url, headers=FLOW) as client:
                 yield child, client
     finally:
         if child.returncode is None:

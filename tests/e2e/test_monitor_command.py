@@ -11,7 +11,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-import httpx
+import loopback
 import pytest
 from stack import KEY, RELAY, Stack
 from typer.testing import CliRunner, Result
@@ -76,7 +76,7 @@ on_invalid = "forward"
         before = self._delivered()
         for event in events:
             body, stamp = json.dumps(event).encode(), str(int(time.time()))
-            answer = httpx.post(
+            answer = loopback.post(
                 f"http://127.0.0.1:{self.stack.port}/webhooks/customerio",
                 content=body,
                 headers={"x-cio-timestamp": stamp, "x-cio-signature": sign(KEY, stamp, body)},

@@ -8,6 +8,7 @@ import time
 from pathlib import Path
 
 import httpx
+import loopback
 import pytest
 from debian import need
 from stack import Stack, free_port
@@ -36,7 +37,7 @@ def promtool(*words: str, given: bytes = b"") -> subprocess.CompletedProcess[byt
 
 def test_promtool_accepts_the_metrics(running):
     """`promtool check metrics` passes on what /metrics serves, lint included."""
-    text = httpx.get(f"http://127.0.0.1:{running.admin}/metrics").content
+    text = loopback.get(f"http://127.0.0.1:{running.admin}/metrics").content
     done = promtool("check", "metrics", given=text)
     assert done.returncode == 0, done.stdout.decode() + done.stderr.decode()
 
@@ -102,7 +103,7 @@ def until_value(port: int, query: str) -> str:
     deadline_s = time.monotonic() + 30
     while time.monotonic() < deadline_s:
         try:
-            answer = httpx.get(
+            answer = loopback.get(
                 f"http://127.0.0.1:{port}/api/v1/query", params={"query": query}, timeout=5
             )
             if found := answer.json()["data"]["result"]:

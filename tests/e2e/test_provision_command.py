@@ -14,7 +14,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-import httpx
+import loopback
 import pytest
 from typer.testing import CliRunner, Result
 
@@ -255,7 +255,7 @@ def test_exported_requests_make_the_same(command: Command):
     script.write_text(out)
     url = tomllib.loads(command.settings.read_text())["adobe"]["ims_url"]
     form = {"client_id": CLIENT_ID, "client_secret": SECRET, "grant_type": "client_credentials"}
-    token = httpx.post(f"{url}/ims/token/v3", data=form).json()["access_token"]
+    token = loopback.post(f"{url}/ims/token/v3", data=form).json()["access_token"]
     done = subprocess.run(
         ["sh", str(script)],
         env={
@@ -300,8 +300,8 @@ def test_accounts(command: Command):
 def _base_connection(command: Command) -> str:
     url = tomllib.loads(command.settings.read_text())["adobe"]["ims_url"]
     form = {"client_id": CLIENT_ID, "client_secret": SECRET, "grant_type": "client_credentials"}
-    token = httpx.post(f"{url}/ims/token/v3", data=form).json()["access_token"]
-    answer = httpx.post(
+    token = loopback.post(f"{url}/ims/token/v3", data=form).json()["access_token"]
+    answer = loopback.post(
         f"{url}/data/foundation/flowservice/connections",
         headers={
             "authorization": f"Bearer {token}",

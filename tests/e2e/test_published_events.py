@@ -7,7 +7,7 @@ import re
 import time
 from pathlib import Path
 
-import httpx
+import loopback
 import pytest
 from stack import INLET, KEY, Stack
 
@@ -59,7 +59,7 @@ def post(stack: Stack, body: bytes, **headers: str) -> int:
     stamp = str(int(time.time()))
     signed = {"x-cio-timestamp": stamp, "x-cio-signature": sign(KEY, stamp, body)}
     url = f"http://127.0.0.1:{stack.port}/webhooks/customerio"
-    return httpx.post(url, content=body, headers={**signed, **headers}, timeout=10).status_code
+    return loopback.post(url, content=body, headers={**signed, **headers}, timeout=10).status_code
 
 
 def outcome(stack: Stack, position: int) -> str:
@@ -133,11 +133,11 @@ def test_every_negative_is_refused(running):
     assert found == dict.fromkeys(wrong, 401)
     url = f"http://127.0.0.1:{running.port}/webhooks/customerio"
     pairs = [("x-cio-timestamp", stamp), ("x-cio-signature", good)]
-    assert httpx.post(url, content=body).status_code == 401
-    assert httpx.post(url, content=body, headers=[pairs[0]]).status_code == 401
-    assert httpx.post(url, content=body, headers=[pairs[1]]).status_code == 401
-    assert httpx.post(url, content=body, headers=[*pairs, pairs[1]]).status_code == 401
-    assert httpx.post(url, content=body, headers=[*pairs, pairs[0]]).status_code == 401
+    assert loopback.post(url, content=body).status_code == 401
+    assert loopback.post(url, content=body, headers=[pairs[0]]).status_code == 401
+    assert loopback.post(url, content=body, headers=[pairs[1]]).status_code == 401
+    assert loopback.post(url, content=body, headers=[*pairs, pairs[1]]).status_code == 401
+    assert loopback.post(url, content=body, headers=[*pairs, pairs[0]]).status_code == 401
     assert accepted(running) == before
 
 
@@ -167,5 +167,5 @@ def test_no_person_and_no_secret_is_logged(running):
     assert people
     assert [one for one in (*people, KEY) if one in text] == []
     assert re.findall(r"[0-9a-f]{64}", text.replace(INLET, "")) == []
-    metrics = httpx.get(f"http://127.0.0.1:{running.admin}/metrics").text
+    metrics = loopback.get(f"http://127.0.0.1:{running.admin}/metrics").text
     assert [one for one in (*people, KEY) if one in metrics] == []

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from contextlib import asynccontextmanager
 
-import httpx
+import loopback
 import pytest
 from pydantic import SecretStr
 
@@ -38,7 +38,9 @@ async def admin_at(status, *, metrics: Metrics | None = None, **server):
     listener = Listener("admin", app, bind("127.0.0.1:0"), limits)
     listener.start()
     try:
-        async with httpx.AsyncClient(base_url=f"http://{listener.address}", timeout=10) as client:
+        async with loopback.AsyncClient(
+            base_url=f"http://{listener.address}", timeout=10
+        ) as client:
             yield client
     finally:
         await listener.close(2)

@@ -24,6 +24,7 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import loopback
 from typer.testing import CliRunner
 
 from relay.cli.app import build
@@ -127,7 +128,7 @@ batch_max_age = "50ms"
             if child.poll() is not None:
                 raise AssertionError(f"process ended with {child.returncode}\n{self.logs()}")
             try:
-                if httpx.get(url, timeout=2).status_code == 200:
+                if loopback.get(url, timeout=2).status_code == 200:
                     return
             except httpx.HTTPError:
                 pass
@@ -161,13 +162,13 @@ batch_max_age = "50ms"
     def faults(self, *faults: dict[str, Any]) -> None:
         """Tell the emulator to misbehave; none: to behave."""
         url = f"http://127.0.0.1:{self.adobe}/__emulator__/faults"
-        httpx.delete(url, timeout=10).raise_for_status()
+        loopback.delete(url, timeout=10).raise_for_status()
         for fault in faults:
-            httpx.post(url, json=fault, timeout=10).raise_for_status()
+            loopback.post(url, json=fault, timeout=10).raise_for_status()
 
     def received(self) -> dict[str, int]:
         """How often the emulator took each event id."""
-        answer = httpx.get(
+        answer = loopback.get(
             f"http://127.0.0.1:{self.adobe}/__emulator__/received",
             params={"ids": "true"},
             timeout=30,
@@ -176,12 +177,12 @@ batch_max_age = "50ms"
 
     def readyz(self) -> dict[str, Any]:
         """The body of the running relay's `/readyz`."""
-        answer = httpx.get(f"http://127.0.0.1:{self.admin}/readyz", timeout=10)
+        answer = loopback.get(f"http://127.0.0.1:{self.admin}/readyz", timeout=10)
         return dict(answer.json())
 
     def metric(self, name: str) -> float:
         """The sum of one metric's samples at the running relay."""
-        text = httpx.get(f"http://127.0.0.1:{self.admin}/metrics", timeout=10).text
+        text = loopback.get(f"http://127.0.0.1:{self.admin}/metrics", timeout=10).text
         found = re.findall(rf"^{name}(?:{{.*}})? (\S+)$", text, re.MULTILINE)
         assert found, f"no metric {name}"
         return sum(map(float, found))
@@ -259,7 +260,7 @@ class Sender:
                 group.create_task(self._one(pause_s))
 
     async def _one(self, pause_s: float) -> None:
-        async with httpx.AsyncClient(timeout=4) as client:
+        async with loopback.AsyncClient(timeout=4) as client:
             while not self.stopped.is_set():
                 event_id, body = self._body()
                 await self._until_acked(client, event_id, body)
