@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import json
+import shutil
 import subprocess
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import loopback
@@ -27,41 +30,57 @@ BAD = [
 ]
 
 
-def eight(folder: Path, *, goes_on: bool) -> Stack:
-    """Five delivered events and three in quarantine; the relay goes on, or has ended."""
-    stack = Stack(folder, drain_timeout="500ms")
-    stack.start_emulator()
-    stack.start_relay()
-    url = f"http://127.0.0.1:{stack.port}/webhooks/customerio"
-    for event in (*GOOD, *BAD):
-        body, stamp = json.dumps(event).encode(), str(int(time.time()))
-        headers = {"x-cio-timestamp": stamp, "x-cio-signature": sign(KEY, stamp, body)}
-        assert loopback.post(url, content=body, headers=headers).status_code == 200
-    stack.wait_settled()
-    if not goes_on:
+@pytest.fixture(scope="module")
+def eight(tmp_path_factory):
+    """Five delivered events and three in quarantine; the relay has ended, the local Adobe not."""
+    stack = Stack(tmp_path_factory.mktemp("eight"), drain_timeout="500ms")
+    try:
+        stack.start_emulator()
+        stack.start_relay()
+        url = f"http://127.0.0.1:{stack.port}/webhooks/customerio"
+        with loopback.Client() as client:
+            for event in (*GOOD, *BAD):
+                body, stamp = json.dumps(event).encode(), str(int(time.time()))
+                headers = {"x-cio-timestamp": stamp, "x-cio-signature": sign(KEY, stamp, body)}
+                assert client.post(url, content=body, headers=headers).status_code == 200
+        stack.wait_settled()
         stack.relay.terminate()
-        stack.relay.wait(30)
-    return stack
+        assert stack.relay.wait(30) == 0
+        yield stack
+    finally:
+        stack.stop()
+
+
+@contextmanager
+def copied(eight: Stack, folder: Path, *, goes_on: bool) -> Iterator[Stack]:
+    """A copy of the spool for another relay at the same Adobe; it runs, or has ended."""
+    stack = Stack(folder, drain_timeout="500ms", adobe=eight.adobe)
+    shutil.copytree(eight.folder / "spool", folder / "spool")
+    try:
+        if goes_on:
+            stack.start_relay()
+        yield stack
+    finally:
+        stack.stop()
 
 
 @pytest.fixture(params=["beside", "without"])
-def spool(request, tmp_path):
+def spool(request, eight, tmp_path):
     """One to change."""
-    stack = eight(tmp_path, goes_on=request.param == "beside")
-    yield stack
-    stack.stop()
+    with copied(eight, tmp_path, goes_on=request.param == "beside") as stack:
+        yield stack
 
 
 @pytest.fixture(scope="module", params=["beside", "without"])
-def shown(request, tmp_path_factory):
+def shown(request, eight, tmp_path_factory):
     """One to look at only."""
-    stack = eight(tmp_path_factory.mktemp("shown"), goes_on=request.param == "beside")
-    yield stack
-    stack.stop()
+    folder = tmp_path_factory.mktemp("shown")
+    with copied(eight, folder, goes_on=request.param == "beside") as stack:
+        yield stack
 
 
-def text(stack: Stack, *words: str) -> subprocess.CompletedProcess[bytes]:
-    """Run a command as a person does."""
+def process(stack: Stack, *words: str) -> subprocess.CompletedProcess[bytes]:
+    """Run a command as a person does, in a process of its own."""
     return subprocess.run(
         [*RELAY, *words, "--config", str(stack.config)],
         capture_output=True,
@@ -103,7 +122,7 @@ def test_a_list_that_is_cut_says_so(shown, noun, limit, more):
     """What --limit leaves out is told: on stderr for people, as ``more`` in the object."""
     found = shown.command(noun, "ls", "--limit", str(limit))[1]
     assert (len(found["events"]), found["more"]) == (limit, more)
-    done = text(shown, noun, "ls", "--limit", str(limit))
+    done = shown.said(noun, "ls", "--limit", str(limit))
     assert (done.returncode, f"there are more than {limit}:" in done.stderr.decode()) == (0, more)
     assert len(done.stdout.splitlines()) == limit + 1
 
@@ -117,9 +136,9 @@ def test_one_event_is_shown_with_its_bytes(shown):
     assert event["path"] == "#/_extconndev/timestampx"
     assert "soon" not in event["detail"]
     assert "x-cio-signature" in dict(event_shown["headers"])
-    body = text(shown, "events", "show", "--position", "6", "--body").stdout
+    body = process(shown, "events", "show", "--position", "6", "--body").stdout
     assert json.loads(body) == BAD[0]
-    missing = text(shown, "events", "show", "--event-id", "never-seen")
+    missing = shown.said("events", "show", "--event-id", "never-seen")
     assert missing.returncode == 1
     assert b"there is no such event" in missing.stderr
 
@@ -141,12 +160,13 @@ def test_replay_is_idempotent_and_keeps_the_account(spool):
 
 def test_a_delivered_event_can_be_sent_again(spool):
     """Events replay takes one from delivered until it settles again; nothing new is accepted."""
+    before = spool.received()["good-0"]
     code, done = spool.command("events", "replay", "--event-id", "good-0")
     assert (code, done["done"]) == (0, 1)
-    if spool.relay.poll() is None:
+    if spool.relay is not None:
         account = spool.wait_settled()
         assert account["delivered"] == 5
-        assert spool.received()["good-0"] == 2
+        assert spool.received()["good-0"] == before + 1
     else:
         account = spool.command("audit")[1]
         assert (account["delivered"], account["pending"]) == (4, 1)
@@ -155,7 +175,7 @@ def test_a_delivered_event_can_be_sent_again(spool):
 
 def test_drop_discards_for_good(spool):
     """Drop needs to be told what; it moves the event to discarded and says so twice as success."""
-    assert text(spool, "quarantine", "drop").returncode == 2
+    assert spool.said("quarantine", "drop").returncode == 2
     code, done = spool.command("quarantine", "drop", "--event-id", "bad-2")
     assert (code, done["done"]) == (0, 1)
     code, account = spool.command("audit", "--deep")
@@ -167,7 +187,7 @@ def test_drop_discards_for_good(spool):
 
 def test_replay_and_drop_take_any_filter(spool):
     """Outcome, route, time and limit name events as an id does; nothing named is refused."""
-    assert text(spool, "events", "replay").returncode == 2
+    assert spool.said("events", "replay").returncode == 2
     assert spool.command("events", "replay", "--until", "1h")[1]["done"] == 0
     assert spool.command("events", "replay", "--limit", "2", "--dry-run")[1]["positions"] == [1, 2]
     assert spool.command("quarantine", "drop", "--until", "1h")[1]["done"] == 0
@@ -188,7 +208,7 @@ def test_what_never_came_cannot_be_changed(shown, verb):
         (("--event-id", "x"), b"this id"),
     ):
         for words in ((), ("--dry-run",), ("--json",)):
-            done = text(shown, *verb, *name, *words)
+            done = shown.said(*verb, *name, *words)
             assert (done.returncode, done.stdout) == (1, b"")
             assert b"error: there is no event " in done.stderr
             assert said in done.stderr
@@ -197,7 +217,7 @@ def test_what_never_came_cannot_be_changed(shown, verb):
 def test_an_event_elsewhere_is_left_alone(shown):
     """A delivered event named for the quarantine is not touched; where it is, stderr says."""
     for verb in ("replay", "drop"):
-        done = text(shown, "quarantine", verb, "--position", "1")
+        done = shown.said("quarantine", verb, "--position", "1")
         assert (done.returncode, done.stdout[:2]) == (0, b"0 ")
         assert done.stderr == b"position 1 is delivered\n"
 
@@ -215,7 +235,7 @@ def test_the_trail_tells_what_people_did(spool):
     assert deeds == [("replay", 2, "1-2"), ("drop", 1, "8")]
     assert {deed["who"] for deed in told["trail"]} == {person()}
     assert told["trail"][0]["at_s"] >= told["trail"][1]["at_s"] > 0
-    cut = text(spool, "audit", "--trail", "--limit", "1")
+    cut = spool.said("audit", "--trail", "--limit", "1")
     assert cut.returncode == 0
     head, line = cut.stdout.decode().splitlines()
     assert head.split() == ["when", "who", "what", "events", "positions"]
@@ -227,49 +247,46 @@ def test_the_trail_tells_what_people_did(spool):
 @pytest.mark.parametrize("words", [("--trail", "--deep"), ("--limit", "3"), ("--limit", "0")])
 def test_the_trail_is_asked_for_by_itself(shown, words):
     """The trail is no part of the account: together with --deep it is refused, as is its limit."""
-    done = text(shown, "audit", *words)
+    done = shown.said("audit", *words)
     assert (done.returncode, done.stdout) == (2, b"")
 
 
-def test_what_a_command_mends_is_told(tmp_path):
+def test_what_a_command_mends_is_told(eight, tmp_path):
     """A command that makes a lost state anew says so on stderr; stdout has the answer only."""
-    stack = eight(tmp_path, goes_on=False)
-    try:
+    with copied(eight, tmp_path, goes_on=False) as stack:
         for path in (tmp_path / "spool").glob("state.db*"):
             path.unlink()
-        done = text(stack, "events", "ls", "--pending", "--json")
+        done = process(stack, "events", "ls", "--pending", "--json")
         assert done.returncode == 0
         assert len(json.loads(done.stdout)["events"]) == 8
         assert b"state.db is missing" in done.stderr
         assert b"pending again" in done.stderr
-    finally:
-        stack.stop()
 
 
-def test_a_lost_event_has_no_time(tmp_path):
+def test_a_lost_event_has_no_time(eight, tmp_path):
     """An event that damage took is listed and shown without a time nobody knows."""
-    stack = eight(tmp_path, goes_on=False)
-    try:
+    with copied(eight, tmp_path, goes_on=False) as stack:
         (segment,) = (tmp_path / "spool" / "log").glob("*.log")
         for path in (tmp_path / "spool").glob("state.db*"):
             path.unlink()
         segment.write_bytes(segment.read_bytes().replace(b"good-1", b"good-x"))
-        listed = text(stack, "events", "ls", "--outcome", "lost").stdout.decode()
+        # The first command mends, and logs it where a process logs.
+        listed = process(stack, "events", "ls", "--outcome", "lost").stdout.decode()
         assert "frame_damaged" in listed
         assert "1970" not in listed
-        assert "1970" not in text(stack, "events", "show", "--position", "2").stdout.decode()
-    finally:
-        stack.stop()
+        shown = stack.said("events", "show", "--position", "2")
+        assert shown.returncode == 0
+        assert "1970" not in shown.stdout.decode()
 
 
 def test_tables_are_for_people(shown):
     """Without --json a table names reason and place, and the audit closes with a sentence."""
-    listed = text(shown, "quarantine", "ls").stdout.decode()
+    listed = shown.said("quarantine", "ls").stdout.decode()
     assert "schema_violation" in listed
     assert "bad-1" in listed
     assert listed.count("#/_extconndev/timestampx") == 3
-    assert text(shown, "audit").stdout.decode().endswith("it adds up\n")
-    assert text(shown, "events", "ls", "--since", "yesterday").returncode == 2
+    assert shown.said("audit").stdout.decode().endswith("it adds up\n")
+    assert shown.said("events", "ls", "--since", "yesterday").returncode == 2
 
 
 def test_no_spool_is_said(tmp_path):
@@ -282,7 +299,7 @@ def test_no_spool_is_said(tmp_path):
         ("audit", "--trail"),
         ("drain",),
     ):
-        done = text(stack, *words)
+        done = stack.said(*words)
         assert done.returncode == 1
         assert b"error: " in done.stderr
         assert b"hint: " in done.stderr
