@@ -6,9 +6,11 @@ import time
 
 import loopback
 import pytest
+from local_adobe import local_adobe
 from stack import KEY, Stack
 
 from relay.customerio.signature import sign
+from relay.emulator import EmulatorSettings
 
 pytestmark = pytest.mark.sockets
 
@@ -55,16 +57,16 @@ def by_address(stack: Stack) -> dict[str, float]:
 
 def test_listed_and_other_senders_are_counted(stack):
     """The list is read at the start; both senders get their 200; no address is shown anywhere."""
-    stack.start_emulator()
-    stack.start_relay()
-    stack.wait_for(lambda: stack.metric("relay_sender_addresses") == 13, "the list")
-    assert deliver(stack, 1, "203.0.113.9, 35.188.196.183") == 200
-    assert deliver(stack, 2, "35.188.196.183, 203.0.113.9") == 200
-    assert by_address(stack) == {"yes": 1, "no": 1}
-    shown = loopback.get(f"http://127.0.0.1:{stack.admin}/metrics").text
-    shown += (stack.folder / "relay.log").read_text()
-    assert "203.0.113.9" not in shown
-    assert "35.188.196.183" not in shown
+    with local_adobe(EmulatorSettings(), f"127.0.0.1:{stack.adobe}"):
+        stack.start_relay()
+        stack.wait_for(lambda: stack.metric("relay_sender_addresses") == 13, "the list")
+        assert deliver(stack, 1, "203.0.113.9, 35.188.196.183") == 200
+        assert deliver(stack, 2, "35.188.196.183, 203.0.113.9") == 200
+        assert by_address(stack) == {"yes": 1, "no": 1}
+        shown = loopback.get(f"http://127.0.0.1:{stack.admin}/metrics").text
+        shown += (stack.folder / "relay.log").read_text()
+        assert "203.0.113.9" not in shown
+        assert "35.188.196.183" not in shown
 
 
 def test_without_the_list_nothing_is_counted(stack):

@@ -8,11 +8,13 @@ import os
 import signal
 import subprocess
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import loopback
 import pytest
+from local_adobe import local_adobe
 from stack import KEY, RELAY, Stack
 from typer.testing import CliRunner, Result
 
@@ -20,6 +22,7 @@ from relay.cli.app import build
 from relay.config import load_config
 from relay.control import ControlClient
 from relay.customerio.signature import sign
+from relay.emulator import EmulatorSettings
 from relay.metrics import Metrics
 from relay.provision.exporter import export_runs, wants_export
 
@@ -105,18 +108,25 @@ def _event(number: int, **members: Any) -> dict[str, Any]:
 
 
 @pytest.fixture
-def watched(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
+def set_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Watched]:
+    """The set-up at Adobe, without a relay that runs."""
     made = Watched(tmp_path)
     for name, value in made.env.items():
         monkeypatch.setenv(name, value)
-    made.stack.start_emulator()
-    try:
+    with local_adobe(EmulatorSettings(), f"127.0.0.1:{made.stack.adobe}"):
         applied = made.run("provision", "apply", "--write")
         assert applied.exit_code == 0, applied.output
-        made.stack.start_relay()
         yield made
+
+
+@pytest.fixture
+def watched(set_up: Watched) -> Iterator[Watched]:
+    """The set-up, and its relay."""
+    try:
+        set_up.stack.start_relay()
+        yield set_up
     finally:
-        made.stack.stop()
+        set_up.stack.stop()
 
 
 def test_beside_a_relay_and_after_it(watched: Watched):
@@ -158,15 +168,14 @@ def test_files_are_kept(watched: Watched):
     assert path.parent.stat().st_mode & 0o777 == 0o700
 
 
-def test_following_outlives_an_outage(watched: Watched):
+def test_following_outlives_an_outage(set_up: Watched):
     """With --follow a look that fails for now is told, and the next one shows the runs."""
-    watched.stack.kill_relay()  # its own monitor would meet the fault
-    watched.stack.faults(
+    set_up.stack.faults(
         {"kind": "status", "status": 503, "path": "/data/foundation/flowservice", "requests": 5}
     )
     words = ["monitor", "--json", "--follow", "--every", "100ms"]
     with subprocess.Popen(
-        [*RELAY, *words, "--config", str(watched.stack.config)],
+        [*RELAY, *words, "--config", str(set_up.stack.config)],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
@@ -182,12 +191,12 @@ def test_following_outlives_an_outage(watched: Watched):
     assert told.endswith("; looking again in 100ms\n")
 
 
-def test_without_a_flow(watched: Watched):
+def test_without_a_flow(set_up: Watched):
     """Without a flow, or with a duration nobody can read, the command says so."""
-    assert watched.run("provision", "destroy", "--yes").exit_code == 0
-    result = watched.run("monitor")
+    assert set_up.run("provision", "destroy", "--yes").exit_code == 0
+    result = set_up.run("monitor")
     assert str(result.exception) == "there is no flow yet\nhint: run `relay provision apply`"
-    assert watched.run("monitor", "--since", "yesterday").exit_code == 2
+    assert set_up.run("monitor", "--since", "yesterday").exit_code == 2
 
 
 async def test_background_export(watched: Watched):

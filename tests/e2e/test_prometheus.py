@@ -18,10 +18,10 @@ pytestmark = [pytest.mark.sockets, pytest.mark.timeout(420)]
 DEPLOY = Path(__file__).parent.parent.parent / "deploy"
 
 
-@pytest.fixture
-def running(tmp_path):
+@pytest.fixture(scope="module")
+def running(tmp_path_factory):
     """A relay that is ready; its inlet is away, which no scrape may mind."""
-    stack = Stack(tmp_path)
+    stack = Stack(tmp_path_factory.mktemp("running"))
     stack.start_relay()
     yield stack
     stack.stop()

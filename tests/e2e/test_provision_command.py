@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 import os
 import subprocess
 import sys
-import threading
 import tomllib
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
@@ -16,12 +14,12 @@ from typing import Any
 
 import loopback
 import pytest
+from local_adobe import local_adobe
 from typer.testing import CliRunner, Result
 
 from relay.cli.app import build
 from relay.config import load_config
-from relay.emulator import EmulatorSettings, create_app
-from relay.emulator.server import serving
+from relay.emulator import EmulatorSettings
 from relay.errors import RelayError
 
 pytestmark = pytest.mark.sockets
@@ -51,26 +49,9 @@ signing_keys = ["env:CIO_KEY"]   # two at most
 @pytest.fixture
 def adobe() -> Iterator[Any]:
     """A local Adobe on a loopback port, in a thread of its own: the emulator and its address."""
-    app = create_app(
-        EmulatorSettings(client_id=CLIENT_ID, client_secret=SECRET, enable_delay_s=0.0)
-    )
-    started = threading.Event()
-    found: list[Any] = []
-
-    async def run() -> None:
-        stop = asyncio.Event()
-        async with serving(app) as url:
-            found.extend((url, asyncio.get_running_loop(), stop))
-            started.set()
-            await stop.wait()
-
-    thread = threading.Thread(target=lambda: asyncio.run(run()), daemon=True)
-    thread.start()
-    assert started.wait(20)
-    url, loop, stop = found
-    yield app, url
-    loop.call_soon_threadsafe(stop.set)
-    thread.join(20)
+    settings = EmulatorSettings(client_id=CLIENT_ID, client_secret=SECRET, enable_delay_s=0.0)
+    with local_adobe(settings) as served:
+        yield served
 
 
 class Command:

@@ -12,6 +12,7 @@ from collections import Counter
 from contextlib import asynccontextmanager, suppress
 
 import pytest
+from in_process import said
 
 from relay.customerio.connection import Connection
 from relay.customerio.redelivery import Answer, Failure
@@ -305,24 +306,30 @@ async def test_large_body():
 # The command
 
 
-async def command(*words, key=KEY):
-    """Run ``relay simulate``; its exit code, stdout and stderr."""
+async def process(*words):
+    """Run ``relay simulate`` in a process of its own; its exit code, stdout and stderr."""
     child = await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", "relay", "simulate", *words),
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,
-        env={**os.environ, "TEST_KEY": key},
+        env={**os.environ, "TEST_KEY": KEY},
     )
     async with asyncio.timeout(60):
         out, err = await child.communicate()
     return child.returncode, out.decode(), err.decode()
 
 
+async def command(*words):
+    """Run ``relay simulate`` in a thread; its exit code, stdout and stderr."""
+    done = await asyncio.to_thread(said, ["simulate", *words], {"TEST_KEY": KEY})
+    return done.returncode, done.stdout.decode(), done.stderr.decode()
+
+
 async def test_command():
     """``--json`` prints one object whose numbers add up."""
     words = ("--key", "env:TEST_KEY", "--events", "200", "--duplicates", "0.1", "--json")
     async with serving(first(status(503))) as (server, url):
-        code, out, err = await command("--url", url, *words, "--invalid", "0.06")
+        code, out, err = await process("--url", url, *words, "--invalid", "0.06")
     assert code == 0, err
     report = json.loads(out)
     assert report["posts"] == report["acked"] == 200
@@ -336,7 +343,7 @@ async def test_command():
 async def test_command_for_people():
     """Without ``--json`` the account is for people, and the key stands nowhere."""
     async with serving(first()) as (_, url):
-        code, out, err = await command("--url", url, "--key", "env:TEST_KEY", "--events", "50")
+        code, out, err = await process("--url", url, "--key", "env:TEST_KEY", "--events", "50")
     assert code == 0, err
     assert "acked" in out
     assert "p99" in out

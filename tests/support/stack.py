@@ -25,9 +25,10 @@ from typing import Any
 
 import httpx
 import loopback
+from in_process import Said, said
 from typer.testing import CliRunner
 
-from relay.cli.app import build, main
+from relay.cli.app import build
 from relay.control import ControlClient
 from relay.customerio.signature import sign
 
@@ -213,15 +214,7 @@ batch_max_age = "50ms"
 
     def said(self, *words: str) -> Said:
         """Run a relay command in this process: how it ends, and what a person would read."""
-        given, code = [*words, "--config", str(self.config)], 0
-        with CliRunner().isolation(env=self.env) as (out, err, _):
-            try:
-                main(given)
-            except SystemExit as end:
-                code = int(end.code or 0)
-            sys.stdout.flush()
-            sys.stderr.flush()
-            return Said(code, out.getvalue(), err.getvalue())
+        return said([*words, "--config", str(self.config)], self.env)
 
     def ask(self, verb: str, **arguments: Any) -> dict[str, Any]:
         """Ask the running relay over its control socket, without a process of its own."""
@@ -238,15 +231,6 @@ batch_max_age = "50ms"
                 return dict(account)
             assert time.monotonic() < deadline_s, f"still pending: {account}\n{self.logs()}"
             time.sleep(0.2)
-
-
-@dataclass(frozen=True)
-class Said:
-    """What a command left behind, named as `subprocess.CompletedProcess` names it."""
-
-    returncode: int
-    stdout: bytes
-    stderr: bytes
 
 
 class Sender:
