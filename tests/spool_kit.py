@@ -122,4 +122,4 @@ def newest_segment(folder: Path) -> Path:
 
 def size_bytes(kept: Envelope) -> int:
     """Say how many bytes of the log *kept* takes."""
-    return len(b"".join(frame.encode(kept, 1, 0, 1, 0)))
+    return len(b"".join(frame.encode_run([kept], 1, 0, 1, 0)))

@@ -31,7 +31,7 @@ finished, and is a torn tail.
 from __future__ import annotations
 
 import struct
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import lru_cache, partial
 from typing import Any, NamedTuple, cast
 from zlib import crc32
@@ -48,7 +48,7 @@ HEAD_BYTES = _HEAD.size
 OVERHEAD_BYTES = HEAD_BYTES + _CRC.size
 # Up to here a copy is cheaper than a view.
 _COPIED_BYTES = 8192
-# Looked up once: `decode` runs for every entry read, `encode` for every entry written.
+# Looked up once: `decode` runs for every entry read, `encode_run` for every entry written.
 _head_of = _HEAD.unpack_from
 _crc_of = _CRC.unpack_from
 _pack_head = _HEAD.pack
@@ -87,32 +87,37 @@ def _route(raw: bytes) -> str:
     return raw.decode("utf-8", "surrogatepass")
 
 
-def encode(
-    envelope: Envelope, position: int, durable: int, epoch: int, salt: int
-) -> tuple[bytes, bytes, bytes]:
-    """Turn *envelope* into a frame: the head, the body and the checksum, to be joined."""
-    route = _route_bytes(envelope.route)
-    headers = envelope.packed_headers
-    body, flags = envelope.body, 0
-    if envelope.spill:
-        body = _SPILL.pack(envelope.spill_bytes) + envelope.spill.encode()
-        flags = SPILLED
-    head = (
-        _pack_head(
+def encode_run(
+    envelopes: Iterable[Envelope], position: int, durable: int, epoch: int, salt: int
+) -> list[bytes]:
+    """
+    Turn *envelopes* into frames, the first at *position*: a head, a body and a checksum each.
+
+    Joined, they are what is written.
+    """
+    parts: list[bytes] = []
+    for at, envelope in enumerate(envelopes, position):
+        route = _route_bytes(envelope.route)
+        headers, body, flags = envelope.packed_headers, envelope.body, 0
+        if envelope.spill:
+            body = _SPILL.pack(envelope.spill_bytes) + envelope.spill.encode()
+            flags = SPILLED
+        route_bytes, headers_bytes = len(route), len(headers)
+        length = OVERHEAD_BYTES + route_bytes + headers_bytes + len(body)
+        head = _pack_head(
             MAGIC,
-            OVERHEAD_BYTES + len(route) + len(headers) + len(body),
-            position,
+            length,
+            at,
             durable,
             envelope.received_at_s,
             epoch,
             flags,
-            len(route),
-            len(headers),
+            route_bytes,
+            headers_bytes,
         )
-        + route
-        + headers
-    )
-    return head, body, _pack_crc(crc32(body, crc32(head, salt)))
+        head += route + headers
+        parts += (head, body, _pack_crc(crc32(body, crc32(head, salt))))
+    return parts
 
 
 def length_at(buffer: bytes, start: int) -> int:

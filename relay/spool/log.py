@@ -11,6 +11,10 @@ call back into the loop answers all of its waiters and hands over whatever gathe
 So the cost of a thread hand-over and of an fsync is shared by a group, an idle spool answers
 after one fsync without lingering, and a cancelled waiter holds up nobody: its entry is stored
 all the same, as an entry nobody was told about.
+
+A busy one lingers: when many have gathered during a write, those that it answers are about to
+send again, and one write for both halves costs half as much as two. So the next write waits until
+as many are there as both halves had, for two milliseconds at most.
 """
 
 from __future__ import annotations
@@ -29,6 +33,9 @@ from relay.metrics import Metrics
 from relay.spool.writer import Writer, Written
 
 _GROUP_BYTES = 8 * 1024 * 1024
+_LINGER_S = 0.002
+# Fewer than these are written at once: two writes for them cost little, and waiting shows.
+_MANY = 8
 
 # What is to be written, its bytes, who waits for it, and since when.
 _Waiter = tuple[Sequence[Envelope], int, "asyncio.Future[int]", float]
@@ -59,6 +66,9 @@ class Log:
         self._waiting: list[_Waiter] = []
         self._is_busy = False
         self._is_closed = False
+        # While it lingers: until when, and for how many.
+        self._linger: asyncio.TimerHandle | None = None
+        self._wanted = 0
         self._idle = asyncio.Event()
         self._idle.set()
         self._jobs: SimpleQueue[Callable[[], None] | None] = SimpleQueue()
@@ -84,6 +94,10 @@ class Log:
             self._idle.clear()
             # Not at once: what else this turn of the loop appends shares the write.
             self._loop.call_soon(self._hand_over)
+        elif self._linger is not None and (
+            len(self._waiting) >= self._wanted or self.waiting_bytes > _GROUP_BYTES
+        ):
+            self._hand_over()
         return future
 
     @property
@@ -115,6 +129,9 @@ class Log:
         self._jobs.put(None)
 
     def _hand_over(self) -> None:
+        if self._linger is not None:
+            self._linger.cancel()
+            self._linger = None
         group, self._waiting = self._waiting, []
         if self.waiting_bytes > _GROUP_BYTES:
             group, self._waiting = _split(group)
@@ -155,7 +172,11 @@ class Log:
         self._appends_s.observe(*waited_s)
         self._fsyncs_s.observe(*self.writer.fsync_s)
         self._groups.observe(len(group))
-        if self._waiting:
+        gathered = len(self._waiting)
+        if gathered >= _MANY and not self._is_closed:
+            self._wanted = gathered + len(group)
+            self._linger = self._loop.call_later(_LINGER_S, self._hand_over)
+        elif gathered:
             self._hand_over()
         else:
             self._is_busy = False

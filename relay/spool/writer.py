@@ -22,6 +22,8 @@ import secrets
 import time
 from collections.abc import Sequence
 from contextlib import suppress
+from itertools import accumulate, chain
+from operator import attrgetter
 from pathlib import Path
 
 from relay.clock import Clock
@@ -36,6 +38,8 @@ _FULL = {errno.ENOSPC, errno.EDQUOT}
 _ROOM = "give the disk of spool.path room, or mend the inlet; the relay goes on by itself"
 
 Written = int | SpoolError
+
+_is_spilled = attrgetter("spill")
 
 
 class Writer:
@@ -103,22 +107,14 @@ class Writer:
         A call is stored whole or not at all. All calls share one write and one fsync, unless a
         segment ends between them.
         """
-        lasts: list[Written] = []
         self._forget()
         self.fsync_s.clear()
         problem: SpoolError | None = SpoolFailed(self.failed) if self.failed else None
-        for envelopes in calls:
-            if problem is None:
-                try:
-                    self._hold(envelopes)
-                    lasts.append(self._next - 1)
-                    continue
-                except OSError as error:
-                    lasts.append(SpoolFailed(f"a spilled body cannot be kept: {error.strerror}"))
-                    continue
-                except SpoolError as error:
-                    problem = error
-            lasts.append(problem)
+        lasts: Sequence[Written]
+        if problem is None and self._hold_all(calls):
+            lasts = list(accumulate(map(len, calls), initial=self.position))[1:]
+        else:
+            lasts, problem = self._hold_each(calls, problem)
         if problem is None:
             try:
                 self._commit()
@@ -166,8 +162,41 @@ class Writer:
         with suppress(OSError):
             self._highwater.close()
 
-    def _hold(self, envelopes: Sequence[Envelope]) -> None:
-        """Encode *envelopes* behind those already held; commit and roll first if they need it."""
+    def _hold_all(self, calls: Sequence[Sequence[Envelope]]) -> bool:
+        """Hold all *calls* at once if they fit into this segment; say whether they do."""
+        envelopes = list(chain.from_iterable(calls))
+        if self._fd < 0 or any(map(_is_spilled, envelopes)):
+            return False
+        parts, size_bytes = self._encoded(envelopes)
+        if self._end() + size_bytes > self._capacity:
+            return False
+        self._hold(envelopes, parts, size_bytes)
+        return True
+
+    def _hold_each(
+        self, calls: Sequence[Sequence[Envelope]], problem: SpoolError | None
+    ) -> tuple[list[Written], SpoolError | None]:
+        """
+        Hold *calls* one by one; commit and begin segments on the way if they need it.
+
+        Nothing more is held once there is a *problem*.
+        """
+        lasts: list[Written] = []
+        for envelopes in calls:
+            if problem is None:
+                try:
+                    self._hold_one(envelopes)
+                    lasts.append(self._next - 1)
+                    continue
+                except OSError as error:
+                    lasts.append(SpoolFailed(f"a spilled body cannot be kept: {error.strerror}"))
+                    continue
+                except SpoolError as error:
+                    problem = error
+            lasts.append(problem)
+        return lasts, problem
+
+    def _hold_one(self, envelopes: Sequence[Envelope]) -> None:
         parts, need = self._encoded(envelopes)
         is_spilled = False
         for envelope in envelopes:
@@ -181,22 +210,22 @@ class Writer:
             parts, need = self._encoded(envelopes)
         if is_spilled:
             parts, need = self._encoded(self._keep_spills(envelopes))
+        self._hold(envelopes, parts, need)
+
+    def _hold(self, envelopes: Sequence[Envelope], parts: list[bytes], size_bytes: int) -> None:
+        """Keep *parts*, the frames of *envelopes*, for the next commit."""
         self._parts += parts
-        self._held_bytes += need
+        self._held_bytes += size_bytes
+        self.routes.update(
+            {envelope.route: at for at, envelope in enumerate(envelopes, self._next)}
+        )
         self._next += len(envelopes)
 
     def _encoded(self, envelopes: Sequence[Envelope]) -> tuple[list[bytes], int]:
         """Give the frames of *envelopes* as they would come next, and their size in bytes."""
-        durable, epoch = self.position, self.epoch
         salt = self.segments[-1].salt if self.segments else 0
-        parts: list[bytes] = []
-        size_bytes = 0
-        for at, envelope in enumerate(envelopes, self._next):
-            head, body, checksum = frame.encode(envelope, at, durable, epoch, salt)
-            parts += (head, body, checksum)
-            size_bytes += len(head) + len(body) + len(checksum)
-            self.routes[envelope.route] = at
-        return parts, size_bytes
+        parts = frame.encode_run(envelopes, self._next, self.position, self.epoch, salt)
+        return parts, sum(map(len, parts))
 
     def _keep_spills(self, envelopes: Sequence[Envelope]) -> list[Envelope]:
         """Make the spilled bodies of *envelopes* durable under their new names."""

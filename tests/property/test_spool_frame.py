@@ -32,7 +32,7 @@ SALTS = st.integers(0, (1 << 32) - 1)
 
 def encoded(one: Envelope, *, position: int = 7, salt: int = 0) -> bytes:
     """The bytes of one frame."""
-    return b"".join(frame.encode(one, position, 3, 2, salt))
+    return b"".join(frame.encode_run([one], position, 3, 2, salt))
 
 
 @given(ENVELOPES, SALTS, st.integers(0, (1 << 64) - 1), st.binary(max_size=50))

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import os
+import threading
 
 from spool_kit import account, envelope, envelopes, numbers, spool_at, take, take_all
 
+from relay.spool import log
 from relay.spool.segment import list_segments
 
 
@@ -31,6 +33,80 @@ async def test_appends_that_wait_together_share_a_sync(tmp_path, monkeypatch):
         assert len(syncs) == 1
         await spool.append(envelopes(1))
         assert len(syncs) == 2
+
+
+class Gate:
+    """Holds every fdatasync until it is opened, and counts them."""
+
+    def __init__(self, monkeypatch) -> None:
+        self.syncs = 0
+        self.begun = threading.Event()
+        self.open = threading.Event()
+        real = os.fdatasync
+
+        def held(fd: int) -> None:
+            self.syncs += 1
+            self.begun.set()
+            assert self.open.wait(30)
+            real(fd)
+
+        monkeypatch.setattr(os, "fdatasync", held)
+
+
+async def gathered(spool, gate: Gate, number: int) -> tuple[asyncio.Task, list[asyncio.Task]]:
+    """Append once, and *number* times more while that is being written."""
+    first = asyncio.create_task(spool.append(envelopes(1)))
+    assert await asyncio.to_thread(gate.begun.wait, 30)
+    more = [asyncio.create_task(spool.append(envelopes(1))) for _ in range(number)]
+    await asyncio.sleep(0)
+    return first, more
+
+
+async def test_a_busy_log_waits_for_those_it_answered(tmp_path, monkeypatch):
+    """When many gathered, one more that comes after the answers shares their sync."""
+    monkeypatch.setattr(log, "_LINGER_S", 60)
+    async with spool_at(tmp_path / "spool") as spool:
+        gate = Gate(monkeypatch)
+        first, more = await gathered(spool, gate, 10)
+        gate.open.set()
+        assert await first == 1
+        assert not any(task.done() for task in more)
+        assert await spool.append(envelopes(1)) == 12
+        assert [await task for task in more] == list(range(2, 12))
+        assert gate.syncs == 2
+
+
+async def test_a_busy_log_does_not_wait_for_ever(tmp_path, monkeypatch):
+    """Nobody else comes: those who gathered are stored all the same."""
+    async with spool_at(tmp_path / "spool") as spool:
+        gate = Gate(monkeypatch)
+        first, more = await gathered(spool, gate, 10)
+        gate.open.set()
+        assert await first == 1
+        assert [await task for task in more] == list(range(2, 12))
+        assert gate.syncs == 2
+
+
+async def test_a_few_are_not_kept_waiting(tmp_path, monkeypatch):
+    """When few gathered they are written at once."""
+    monkeypatch.setattr(log, "_LINGER_S", 60)
+    async with spool_at(tmp_path / "spool") as spool:
+        gate = Gate(monkeypatch)
+        first, more = await gathered(spool, gate, 3)
+        gate.open.set()
+        assert await first == 1
+        assert [await task for task in more] == [2, 3, 4]
+
+
+async def test_a_close_ends_the_waiting(tmp_path, monkeypatch):
+    """A log that is closed while it waits for more writes what it has."""
+    async with spool_at(tmp_path / "spool") as spool:
+        gate = Gate(monkeypatch)
+        first, more = await gathered(spool, gate, 10)
+        gate.open.set()
+        assert await first == 1
+        await spool.close()
+        assert [await task for task in more] == list(range(2, 12))
 
 
 async def test_an_append_larger_than_a_segment_gets_one_of_its_size(tmp_path):
