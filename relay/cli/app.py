@@ -8,38 +8,72 @@ what happened and what to do, never as a traceback.
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from importlib import import_module
 from importlib.metadata import version
-from typing import Annotated
+from typing import Annotated, Any, cast
 
 import typer
+from typer.core import TyperCommand, TyperGroup
 
 from relay.config import LogConfig
 from relay.errors import RelayError
 from relay.logs import configure_logs
 
-NOUNS = (
-    "serve",
-    "demo",
-    "check",
-    "map",
-    "events",
-    "quarantine",
-    "audit",
-    "drain",
-    "provision",
-    "monitor",
-    "webhook",
-    "emulate",
-    "simulate",
-)
+# What `relay --help` says of each, so that it need not import them all.
+NOUNS = {
+    "serve": "Take events from Customer.io, keep them, send them to Adobe; until SIGTERM.",
+    "demo": "Tell the whole story on this machine and close with an account that adds up.",
+    "check": (
+        "Check settings, mapping sets, schemas and the disk; exit 1 with every problem found."
+    ),
+    "map": "Read one event, or one a line, from stdin; print record, warnings and violations.",
+    "audit": "Compare accepted with the sum of outcomes and pending; exit 1 when they differ.",
+    "drain": "Begin the same shutdown as SIGTERM; what is not sent in time stays on disk.",
+    "monitor": (
+        "Show flow runs beside our own counts, and the records that Adobe refused after all."
+    ),
+    "emulate": "Serve a local Adobe with every path as Adobe spells it; until SIGTERM or Ctrl-C.",
+    "simulate": "Post signed events until each is acknowledged; exit 1 when one never was.",
+    "events": "Look events up, and send them again.",
+    "quarantine": "List, show, replay or drop what could not be delivered.",
+    "provision": "Make, watch and remove the set-up at Adobe.",
+    "webhook": "Register the reporting webhook in Customer.io, and switch it.",
+}
 
 
-def build(nouns: Sequence[str] = NOUNS) -> typer.Typer:
-    """Make the command line with *nouns*; each is a module of this package with ``register``."""
+class _Sentence(TyperCommand):
+    """A noun that is not imported yet: what the help and a mistyped name need of it."""
+
+
+class _Nouns(TyperGroup):
+    """All the nouns, each imported when it is run: a server needs no emulator in its memory."""
+
+    def __init__(self, **given: Any) -> None:
+        super().__init__(**given)
+        imported = self.commands
+        self.commands = {
+            noun: imported.get(noun) or _Sentence(noun, help=sentence)
+            for noun, sentence in NOUNS.items()
+        }
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
+        """Find what is to be run, and import it."""
+        name, command, rest = super().resolve_command(ctx, args)
+        if name is not None and isinstance(command, _Sentence):
+            command = cast("_Nouns", typer.main.get_command(build([name]))).commands[name]
+        return name, command, rest
+
+
+def build(nouns: Iterable[str] = NOUNS) -> typer.Typer:
+    """
+    Make the command line with *nouns* imported, the others when they are asked for.
+
+    Each is a module of this package with ``register``.
+    """
     app = typer.Typer(
         name="relay",
+        cls=_Nouns,
         help="A durable webhook relay between Customer.io and Adobe Experience Platform.",
         no_args_is_help=True,
         add_completion=False,
@@ -57,10 +91,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     if arguments is None:
         # Stdout is for what was asked; a command on the spool has something to log too.
         configure_logs(LogConfig())
-    # Only the module that is asked for is imported: a server needs no emulator in its memory.
-    wanted = [noun for noun in NOUNS if given[:1] == [noun]]
     try:
-        build(wanted or NOUNS)(args=given)
+        build(())(args=given)
     except RelayError as error:
         sys.stderr.write(f"error: {error}\n")
         sys.exit(1)

@@ -15,9 +15,8 @@ Assumed:
 from __future__ import annotations
 
 from functools import cache, lru_cache
+from types import ModuleType
 from typing import Any
-
-import ua_parser
 
 from relay.mapping.arguments import text
 from relay.mapping.function import Example, Function, function
@@ -60,11 +59,17 @@ def _version(*numbers: str | None) -> str:
     return ".".join(written) or _NO_VERSION
 
 
+def _library() -> ModuleType:
+    import ua_parser  # noqa: PLC0415 - 50 ms, which few mapping sets need and every start would pay
+
+    return ua_parser
+
+
 class _Agent:
     """What is known of one user agent, in YAUAA's words."""
 
     def __init__(self, written: str) -> None:
-        found = ua_parser.parse(written)
+        found = _library().parse(written)
         system, agent = found.os, found.user_agent
         self.written = written
         self.device = found.device
@@ -101,7 +106,7 @@ class _Agent:
 @cache
 def _prepare() -> None:
     """Build ua-parser's patterns, which takes tenths of a second, before an event waits for it."""
-    ua_parser.parse("")
+    _library().parse("")
 
 
 @lru_cache(maxsize=1024)

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import re
+import subprocess
+import sys
 
 import pytest
+import typer
 from typer.testing import CliRunner
 
-from relay.cli.app import build
+from relay.cli.app import NOUNS, build
 from relay.cli.options import shown_place
 
 
@@ -37,3 +40,24 @@ def test_help_shows_no_made_up_default(words):
     assert done.exit_code == 0
     assert "all if not given" in done.stdout
     assert not re.search(r"\d{4}", done.stdout.replace("RFC 3339", ""))
+
+
+@pytest.mark.parametrize("noun", NOUNS)
+def test_the_help_says_of_a_noun_what_it_says_itself(noun):
+    """The sentence in the table is the first of the command's own help."""
+    command = typer.main.get_command(build([noun])).commands[noun]
+    assert " ".join(command.help.partition("\n\n")[0].split()) == NOUNS[noun]
+
+
+def test_the_help_imports_no_noun():
+    """`relay --help` and a mistyped noun, which is guessed, import none of them."""
+    code = (
+        "import sys; from relay.cli.app import NOUNS, build; from typer.testing import CliRunner\n"
+        "shown = CliRunner().invoke(build(()), ['--help'])\n"
+        "typo = CliRunner().invoke(build(()), ['evnts'])\n"
+        "assert all(noun in shown.stdout for noun in NOUNS), shown.stdout\n"
+        "assert typo.exit_code == 2 and \"Did you mean 'events'?\" in typo.stderr, typo.stderr\n"
+        "print([noun for noun in NOUNS if f'relay.cli.{noun}' in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, check=False)
+    assert (done.stdout, done.stderr) == (b"[]\n", b"")
