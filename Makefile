@@ -34,9 +34,11 @@ format: $(READY)
 docs: $(READY)
 	$(BIN)/python tests/docs/generate.py
 
-# Minutes of faults and kills; `make test` runs a short form of each.
+# Minutes of faults and kills, and ten times the examples; `make test` runs a short form of each.
 prove: $(READY)
 	$(BIN)/python -m pytest -m prove --timeout 1800
+	$(BIN)/python -m pytest --hypothesis-profile prove --timeout 1800 \
+		tests/property tests/contract/test_schemathesis.py
 
 # CPU time per event beside a bare application, interleaved; see tests/bench/bench.py.
 bench: $(READY)

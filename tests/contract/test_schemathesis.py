@@ -25,7 +25,8 @@ with warnings.catch_warnings():
     import schemathesis
     from schemathesis import GenerationMode
 
-_EXAMPLES = 8
+# Four an operation in `make test`.
+_EXAMPLES = settings().max_examples // 25
 _SETTINGS = settings(
     max_examples=_EXAMPLES,
     deadline=None,

@@ -9,7 +9,7 @@ import signal
 import time
 from pathlib import Path
 
-import httpx
+import loopback
 import pytest
 from stack import KEY, Stack
 
@@ -35,7 +35,7 @@ def test_sync_returns_before_the_answer_is_sent(stack: Stack):
     stack.start_relay(
         "strace", "-D", "-f", "-tt", "-y", "-s", "4096", "-e", f"trace={CALLS}", "-o", str(trace)
     )
-    with httpx.Client() as client:
+    with loopback.Client() as client:
         for number in range(ANSWERS):
             body = b'{"event_id":"trace-%03d","object_type":"email","metric":"sent"}' % number
             stamp = str(int(time.time()))

@@ -8,6 +8,7 @@ import time
 from contextlib import suppress
 
 import httpx
+import loopback
 import pytest
 from stack import KEY, Stack
 
@@ -32,10 +33,9 @@ def small(tmp_path):
     disk = tmp_path / "spool"
     disk.mkdir()
     mount(*SMALL, str(disk))
-    stack = Stack(tmp_path)
+    stack = Stack(tmp_path, segment_bytes="2MiB")
     text = stack.config.read_text()
-    sizes = 'segment_bytes = "2MiB"\nreserve_bytes = "1MiB"\n'
-    stack.config.write_text(text.replace("[log]", f"{sizes}[log]"))
+    stack.config.write_text(text.replace("[log]", 'reserve_bytes = "1MiB"\n[log]'))
     try:
         yield stack
     finally:
@@ -46,7 +46,7 @@ def small(tmp_path):
 @pytest.fixture
 def sender():
     """One kept connection, as the sender has."""
-    with httpx.Client(timeout=10) as made:
+    with loopback.Client(timeout=10) as made:
         yield made
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from dispatch_kit import HEADERLESS, INVALID, TAKEN, WRONG_ORG, Bench, sent
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from relay.forward.answer import Answer, Failure
@@ -156,7 +156,6 @@ def phases(*weather: str) -> st.SearchStrategy[list[tuple[str, int]]]:
     poison=st.sampled_from([3, 7, 10**6]),
     seed=st.integers(0, 10**6),
 )
-@settings(max_examples=200, deadline=None)
 def test_no_event_is_blamed_unless_another_was_taken_after_its_refusal(
     story, ordering, batch, poison, seed
 ):
@@ -178,7 +177,6 @@ def test_no_event_is_blamed_unless_another_was_taken_after_its_refusal(
     batch=st.sampled_from([1, 8]),
     seed=st.integers(0, 10**6),
 )
-@settings(max_examples=100, deadline=None)
 def test_an_inlet_that_takes_nothing_blames_nobody(story, mode, batch, seed):
     """While nothing is taken, whatever is answered, no event leaves the line."""
     bench = Bench(mode=mode, batch_max_records=batch)

@@ -7,7 +7,7 @@ import random
 from decimal import Decimal
 from typing import Any
 
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from relay.mapping.java_dates import ZonedDateTime, zone
@@ -83,7 +83,6 @@ def call(entry: Function, arguments: list[Any]) -> Any:
         return str(failed)
 
 
-@settings(max_examples=600, deadline=None)
 @given(st.sampled_from(functions()), st.data())
 def test_any_arguments_give_a_value_or_an_error(entry, data):
     """A function given anything gives a value or its own error, and changes no argument."""
@@ -97,7 +96,6 @@ def test_any_arguments_give_a_value_or_an_error(entry, data):
         assert repr(call(entry, arguments)) == repr(first)
 
 
-@settings(max_examples=300, deadline=None)
 # A text of words alone may stand in a message by itself.
 @given(
     st.sampled_from(functions()),

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from relay.errors import EvaluationError, ExpressionSyntaxError
@@ -158,7 +158,6 @@ def _both(source: str, record: dict[str, Any]) -> tuple[tuple[str, str], tuple[s
     return answers
 
 
-@settings(max_examples=300, deadline=None)
 @given(source=SOURCES, record=_RECORDS)
 @example(source="a ?: lower(b)", record={"a": 0, "b": "X"})
 @example(source="coalesce(a, b, 'none')", record={"a": None, "b": []})
@@ -177,7 +176,6 @@ def test_an_expression_gives_the_same_fused(source: str, record: dict[str, Any])
     assert one == other
 
 
-@settings(max_examples=250, deadline=None)
 @given(seed=st.integers(min_value=0, max_value=2**32), record=_RECORDS)
 def test_expressions_of_the_whole_grammar_give_the_same_fused(
     seed: int, record: dict[str, Any]

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from relay.mapping.evaluate import Evaluation
@@ -115,7 +115,6 @@ def _containers(value: Any) -> Iterator[int]:
             yield from _containers(child)
 
 
-@settings(max_examples=200, deadline=None)
 @given(pairs=_ROWS, event=_EVENTS, document=_SCHEMAS, is_sorted=st.booleans())
 @example(
     pairs=[("a", "a.b"), ("b", "a"), ("c", "a.c")],

@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from relay.errors import EvaluationError, ExpressionSyntaxError
@@ -53,7 +53,6 @@ def _answer(source: str, record: dict[str, Any]) -> tuple[str, str]:
         return ("error" if 0 <= error.position <= len(source) else "crash"), str(error)
 
 
-@settings(max_examples=500, deadline=None)
 @given(source=SOURCES)
 @example(source="x ? ${y} : z(1)")
 @example(source="{${y}: z(1)}")
@@ -76,7 +75,6 @@ def test_printing_an_expression_and_parsing_it_gives_the_same(source: str) -> No
     assert parse(print_expression(tree)) == tree
 
 
-@settings(max_examples=500, deadline=None)
 @given(source=SOURCES)
 def test_an_expression_gives_a_value_or_an_error_that_points(source: str) -> None:
     """Whatever is written, the outcome is a value or one of the two errors, never a crash."""
@@ -86,7 +84,6 @@ def test_an_expression_gives_a_value_or_an_error_that_points(source: str) -> Non
     assert _answer(source, WIDER) == first, "the same input gave another result"
 
 
-@settings(max_examples=300, deadline=None)
 @given(
     seed=st.integers(min_value=0, max_value=2**32),
     record=st.dictionaries(st.sampled_from(NAMES), VALUES),
@@ -102,7 +99,6 @@ def test_a_record_of_any_shape_gives_a_value_or_an_error(
     assert _answer(source, record) == first, "the same input gave another result"
 
 
-@settings(max_examples=300, deadline=None)
 @given(source=SOURCES)
 def test_tokens_cover_the_source(source: str) -> None:
     """Tokens come in order, do not overlap, and leave out only blanks and comments."""

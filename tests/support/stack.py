@@ -63,6 +63,8 @@ class Stack:
     lame_duck: str = "0s"
     drain_timeout: str = "5s"
     extra: str = ""
+    # An audit and a start read the whole newest segment, what is empty of it too.
+    segment_bytes: str = "2MiB"
     inlet: str = INLET
     relay: subprocess.Popen[bytes] | None = None
     emulator: subprocess.Popen[bytes] | None = None
@@ -84,6 +86,7 @@ lame_duck = "{self.lame_duck}"
 drain_timeout = "{self.drain_timeout}"
 [spool]
 path = "{self.folder / "spool"}"
+segment_bytes = "{self.segment_bytes}"
 [log]
 format = "json"
 [routes.test]
@@ -266,11 +269,13 @@ class Sender:
 
     async def _one(self, pause_s: float) -> None:
         line = _Line(self.port)
-        while not self.stopped.is_set():
-            event_id, body = self._body()
-            await self._until_acked(line, event_id, body)
-            await asyncio.sleep(pause_s)
-        line.close()
+        try:
+            while not self.stopped.is_set():
+                event_id, body = self._body()
+                await self._until_acked(line, event_id, body)
+                await asyncio.sleep(pause_s)
+        finally:
+            line.close()
 
     async def _until_acked(self, line: _Line, event_id: str, body: bytes) -> None:
         while True:
