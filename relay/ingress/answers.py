@@ -17,6 +17,10 @@ RETRY_AFTER_S = 5
 
 Headers = tuple[tuple[bytes, bytes], ...]
 Message = dict[str, Any]
+Scope = dict[str, Any]
+
+# The extension of `relay.server.exchange`: the whole answer is one message.
+_WHOLE = "relay.response.whole"
 
 _CLOSE = (b"connection", b"close")
 _RETRY = (b"retry-after", str(RETRY_AFTER_S).encode())
@@ -25,7 +29,7 @@ _RETRY = (b"retry-after", str(RETRY_AFTER_S).encode())
 class Answer:
     """One status with its JSON body; as ASGI messages with and without ``Connection: close``."""
 
-    __slots__ = ("_close", "_keep", "body", "final", "status")
+    __slots__ = ("_apart", "_whole", "body", "status")
 
     def __init__(self, status: int, text: str, *headers: tuple[bytes, bytes]) -> None:
         self.status = status
@@ -35,13 +39,20 @@ class Answer:
             (b"content-length", str(len(self.body)).encode()),
             *headers,
         )
-        self._keep = {"type": "http.response.start", "status": status, "headers": every}
-        self._close = {**self._keep, "headers": (*every, _CLOSE)}
-        self.final: Message = {"type": "http.response.body", "body": self.body}
+        # Without and with closing.
+        parts = [{"status": status, "headers": each} for each in (every, (*every, _CLOSE))]
+        final: Message = {"type": "http.response.body", "body": self.body}
+        self._whole = [({"type": _WHOLE, **part, "body": self.body},) for part in parts]
+        self._apart = [({"type": "http.response.start", **part}, final) for part in parts]
 
-    def start(self, *, close: bool) -> Message:
-        """Give the first ASGI message; with *close* the connection ends after the answer."""
-        return self._close if close else self._keep
+    def messages(self, scope: Scope, *, close: bool) -> tuple[Message, ...]:
+        """
+        Give the ASGI messages, for the server that made *scope*.
+
+        With *close* the connection ends after the answer.
+        """
+        is_whole = _WHOLE in scope.get("extensions", ())
+        return (self._whole if is_whole else self._apart)[close]
 
     def __repr__(self) -> str:
         return f"<Answer {self.status}>"

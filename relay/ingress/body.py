@@ -77,16 +77,16 @@ class Body:
                 return None
             chunk: bytes = message.get("body", b"")
             self.is_complete = not message.get("more_body", False)
-            if chunk:
-                for code in codes:
-                    code.update(chunk)
-                self.size_bytes += len(chunk)
-                in_flight.bytes += len(chunk)
-                if self.size_bytes > limits.max_body_bytes:
-                    return TOO_LARGE
-                if in_flight.bytes > in_flight.max_bytes:
-                    return BUSY
-            if self.is_complete and self.size_bytes == len(chunk) <= limits.max_body_memory:
+            for code in codes:
+                code.update(chunk)
+            chunk_bytes = len(chunk)
+            size_bytes = self.size_bytes = self.size_bytes + chunk_bytes
+            in_flight.bytes += chunk_bytes
+            if size_bytes > limits.max_body_bytes:
+                return TOO_LARGE
+            if in_flight.bytes > in_flight.max_bytes:
+                return BUSY
+            if self.is_complete and size_bytes == chunk_bytes <= limits.max_body_memory:
                 self.data = chunk
                 return None
             await self._keep(chunk, limits, large)

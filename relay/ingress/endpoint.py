@@ -25,7 +25,7 @@ from relay.customerio.signature import match
 from relay.errors import SpoolClosed, SpoolError, SpoolFull
 from relay.ingress import answers
 from relay.ingress.admission import Head, Pairs, Refused, admit
-from relay.ingress.answers import Answer
+from relay.ingress.answers import Answer, Scope
 from relay.ingress.body import Body, InFlight, Receive
 from relay.ingress.complaints import Complaints
 from relay.ingress.deadlines import Deadlines
@@ -37,7 +37,6 @@ from relay.spool.port import Spool
 
 _HEALTH = spellings("/healthz")
 
-Scope = dict[str, Any]
 Send = Callable[[dict[str, Any]], Awaitable[None]]
 
 
@@ -135,7 +134,7 @@ class Ingress:
             raise RuntimeError(f"the public listener speaks HTTP only, not {scope['type']}")
         route = self._table.get(scope["path"])
         if route is None or scope["method"] != "POST":
-            return self._answer(self._elsewhere(route, scope), send)
+            return self._answer(self._elsewhere(route, scope), scope, send)
         return self._deliver(route, scope, receive, send)
 
     def _elsewhere(self, route: Route | None, scope: Scope) -> Answer:
@@ -166,8 +165,8 @@ class Ingress:
                 route.count_gone()
                 return
             route.count_answer(answer.status)
-            await send(answer.start(close=self._state in _CLOSES))
-            await send(answer.final)
+            for message in answer.messages(scope, close=self._state in _CLOSES):
+                await send(message)
         finally:
             in_flight.deliveries -= 1
             body.release()
@@ -242,9 +241,9 @@ class Ingress:
         self._complaints.tell("signature_refused", route.name, why.value)
         return route.unsigned
 
-    async def _answer(self, answer: Answer, send: Send) -> None:
-        await send(answer.start(close=self._state in _CLOSES))
-        await send(answer.final)
+    async def _answer(self, answer: Answer, scope: Scope, send: Send) -> None:
+        for message in answer.messages(scope, close=self._state in _CLOSES):
+            await send(message)
 
     def _enter(self, state: State) -> None:
         if self._state is state:

@@ -7,6 +7,8 @@ What is otherwise than there, and why:
   which Customer.io repeats after an hour; and it is logged without any value of a frame.
 * ``send``: status, headers and body leave in one write, and the status line and headers of an
   answer that is always the same are made once. No ``server`` and no ``date`` header is added.
+* An application that finds `WHOLE` in the scope's ``extensions`` may send an answer as one message
+  of that type, with ``status``, ``headers`` and ``body``: an answer that never changes costs half.
 * ``receive``: reading goes on only when this body needs it; uvicorn's reads on and lets a sender
   pile up pipelined requests behind one that waits. A body that came in one piece is handed on as
   that piece, and nothing is made to wait with unless something waits.
@@ -30,6 +32,8 @@ from relay.logs import describe
 log = structlog.get_logger("relay.server")
 
 Headers = Iterable[tuple[bytes, bytes]]
+
+WHOLE = "relay.response.whole"
 
 _IS_UNSAFE = re.compile(rb"[\x00-\x08\x0a-\x1f\x7f]").search
 _WITHOUT_BODY = (204, 304)
@@ -57,9 +61,13 @@ _SIZED, _CHUNKED = Framing.SIZED, Framing.CHUNKED
 
 
 class Head:
-    """The first bytes of an answer, and what they say about the rest."""
+    """
+    The first bytes of an answer, and what they say about the rest.
 
-    __slots__ = ("_kept", "_raw", "closes", "is_sized", "length_bytes")
+    *kept* is the whole of them when its connection stays and its body is not chunked.
+    """
+
+    __slots__ = ("_raw", "closes", "is_sized", "kept", "length_bytes")
 
     def __init__(self, status: int, headers: Headers) -> None:
         try:
@@ -79,13 +87,12 @@ class Head:
                 self.closes = True
             lines.append(name + b": " + value)
         self._raw = b"\r\n".join(lines) + b"\r\n"
-        # The whole of it in the usual case.
-        self._kept = self._raw + b"\r\n"
+        self.kept = self._raw + b"\r\n"
 
     def ended(self, *, keep_alive: bool, is_chunked: bool) -> bytes:
         """Give the head with the lines that depend on the connection, and its empty line."""
         if keep_alive and not is_chunked:
-            return self._kept
+            return self.kept
         close = b"" if keep_alive or self.closes else b"connection: close\r\n"
         chunked = b"transfer-encoding: chunked\r\n" if is_chunked else b""
         return self._raw + close + chunked + b"\r\n"
@@ -221,14 +228,37 @@ class Exchange:
         if self.disconnected:
             return
         kind = message["type"]
+        if kind == WHOLE and not self.response_started:
+            self._send_whole(_head_of(message), message["body"])
+            return
         if self.response_complete or kind != _EXPECTED[self.response_started]:
             raise RuntimeError(f"{kind} does not come next in this answer")
         if self.response_started:
             self._send_body(message.get("body", b""), more=message.get("more_body", False))
+        else:
+            self._begin(_head_of(message))
+
+    def _send_whole(self, head: Head, body: bytes) -> None:
+        if (
+            not self.keep_alive
+            or self.more_body
+            or head.closes
+            or not head.is_sized
+            or head.length_bytes != len(body)
+            or self.scope["method"] == "HEAD"
+        ):
+            self._begin(head)
+            self._send_body(body, more=False)
             return
         self.response_started = True
         self.waiting_for_100_continue = False
-        head = self._head = _head_of(message)
+        self.transport.write(head.kept + body)
+        self._complete()
+
+    def _begin(self, head: Head) -> None:
+        self.response_started = True
+        self.waiting_for_100_continue = False
+        self._head = head
         if head.closes or self.more_body:
             # An answer before the end of the body is the last: `Guard` reads what is still sent.
             self.keep_alive = False
@@ -255,10 +285,13 @@ class Exchange:
         if body:
             self.transport.write(body)
         if not more:
-            self.response_complete = True
-            if self._waiter is not None:
-                self.wake()
-            self.on_response()
+            self._complete()
+
+    def _complete(self) -> None:
+        self.response_complete = True
+        if self._waiter is not None:
+            self.wake()
+        self.on_response()
 
     def add(self, body: bytes) -> None:
         """Take the next bytes of the request's body; read no more until they are received."""

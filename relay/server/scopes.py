@@ -12,6 +12,8 @@ from typing import Any
 
 import httptools
 
+from relay.server.exchange import WHOLE
+
 Headers = list[tuple[bytes, bytes]]
 
 _METHODS = {name.encode(): name for name in ("GET", "HEAD", "POST")}
@@ -47,6 +49,7 @@ class Scopes:
             "server": server,
             "client": client,
             "state": {},
+            "extensions": {WHOLE: {}},
         }
         self._url = b""
 

@@ -17,6 +17,7 @@ from relay.ingress.complaints import EVERY_S, Complaints
 from relay.ingress.deadlines import Deadlines
 from relay.ingress.routes import route_table, spellings
 from relay.metrics import Metrics
+from relay.server.exchange import WHOLE
 
 ALL = [value for value in vars(answers).values() if isinstance(value, Answer)]
 
@@ -24,18 +25,30 @@ ALL = [value for value in vars(answers).values() if isinstance(value, Answer)]
 @pytest.mark.parametrize("answer", ALL, ids=repr)
 def test_every_answer_is_whole_json(answer):
     """The length fits the body, the body is JSON with a status word, close is there on demand."""
-    kept, closed = answer.start(close=False), answer.start(close=True)
+    (kept, body), (closed, same) = (answer.messages({}, close=close) for close in (False, True))
     headers = dict(kept["headers"])
-    assert int(headers[b"content-length"]) == len(answer.final["body"])
-    assert json.loads(answer.final["body"]).keys() == {"status"}
+    assert int(headers[b"content-length"]) == len(body["body"])
+    assert json.loads(body["body"]).keys() == {"status"}
     assert dict(closed["headers"]) == {**headers, b"connection": b"close"}
+    assert same == body
+
+
+@pytest.mark.parametrize("close", [False, True])
+@pytest.mark.parametrize("answer", ALL, ids=repr)
+def test_our_own_server_gets_it_in_one_message(answer, close):
+    """It says the same as the two that any other server gets."""
+    (whole,) = answer.messages({"extensions": {WHOLE: {}}}, close=close)
+    start, final = answer.messages({"extensions": {}}, close=close)
+    assert whole == {**start, **final, "type": WHOLE}
 
 
 @pytest.mark.parametrize("answer", ALL, ids=repr)
 def test_what_is_our_fault_is_503_with_retry_after(answer):
     """Only what is wrong with the request itself gets another status than 200 and 503."""
     assert answer.status in {200, 401, 404, 405, 408, 413, 503}
-    assert (b"retry-after" in dict(answer.start(close=False)["headers"])) is (answer.status == 503)
+    assert (b"retry-after" in dict(answer.messages({}, close=False)[0]["headers"])) is (
+        answer.status == 503
+    )
 
 
 class LoopAt:
