@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import shutil
 from collections.abc import AsyncIterator, Awaitable, Callable
+from copy import deepcopy
 from pathlib import Path
 from typing import Any
 
@@ -68,6 +70,16 @@ class World:
         self.progress: list[str] = []
         self.settling_s = 300.0
         self.desired = desired("marketing")
+
+    def copy(self, folder: Path) -> World:
+        """Another local Adobe in which the same was made, with the same ids remembered."""
+        other = World(folder)
+        other.clock.advance(self.clock.monotonic_s())
+        other.app.store._orgs = deepcopy(self.app.store._orgs)
+        other.app.inlets._made = dict(self.app.inlets._made)
+        other.desired = self.desired
+        shutil.copytree(self.folder, folder)
+        return other
 
     async def sleep(self, seconds: float) -> None:
         """Let the time pass at once."""

@@ -82,12 +82,13 @@ def _live(world: World) -> tuple[int, int, int]:
 @pytest.mark.parametrize("change", CHANGES)
 async def test_a_change_killed_at_every_step(tmp_path: Path, change: str, *, reaches: bool):
     """A change that was killed before or behind any call is finished by the next run."""
-    world = await _made(tmp_path / "measured", change)
+    made = await _made(tmp_path / "made", change)
+    world = made.copy(tmp_path / "measured")
     async with world.session() as (session, wire):
         await session.apply(world.progress.append)
     wanted = _live(world)
     for step in range(1, len(wire.calls) + 1):
-        world = await _made(tmp_path / str(step), change)
+        world = made.copy(tmp_path / str(step))
         with pytest.raises(Killed):
             await world.apply(hook=_killing(step, reaches=reaches))
         applied = await world.apply()
@@ -99,12 +100,13 @@ async def test_a_change_killed_at_every_step(tmp_path: Path, change: str, *, rea
 @pytest.mark.parametrize("change", CHANGES)
 async def test_a_change_refused_at_every_step(tmp_path: Path, change: str, *, reaches: bool):
     """A 500 at any call of a change, carried out or not, costs nothing but time."""
-    world = await _made(tmp_path / "measured", change)
+    made = await _made(tmp_path / "made", change)
+    world = made.copy(tmp_path / "measured")
     async with world.session() as (session, wire):
         await session.apply(world.progress.append)
     wanted = _live(world)
     for step in range(1, len(wire.calls) + 1):
-        world = await _made(tmp_path / str(step), change)
+        world = made.copy(tmp_path / str(step))
         applied = await world.apply(hook=_failing(step, reaches=reaches))
         assert (step, applied.state, _live(world)) == (step, "enabled", wanted)
         assert await _is_finished(world), step
@@ -120,14 +122,14 @@ async def _take_down(world: World, hook: Hook | None = None) -> None:
 @pytest.mark.parametrize("breaking", [_killing, _failing])
 async def test_a_removal_broken_at_every_step(tmp_path: Path, breaking, *, reaches: bool):
     """A removal that was cut off anywhere is finished by the next run."""
-    world = World(tmp_path / "measured")
-    await world.apply()
+    made = World(tmp_path / "made")
+    await made.apply()
+    world = made.copy(tmp_path / "measured")
     async with world.session() as (session, wire):
         current = await session.look()
         await destroy(session.adobe, session.desired, current, progress=world.progress.append)
     for step in range(1, len(wire.calls) + 1):
-        world = World(tmp_path / str(step))
-        await world.apply()
+        world = made.copy(tmp_path / str(step))
         try:
             await _take_down(world, breaking(step, reaches=reaches))
         except (Killed, AdobeError):
