@@ -25,6 +25,8 @@ _ALSO_KEPT = (
     b"x-cio-idempotency-key",
 )
 _SIGNED = frozenset({TIMESTAMP, SIGNATURE})
+# A signature's header as it is kept, up to the signature: all are of one length.
+_PACKED_SIGNATURE = pack_header(SIGNATURE, bytes(SIGNATURE_LENGTH))[:-SIGNATURE_LENGTH]
 
 # The specification types the timestamp as an integer of seconds; 20 digits hold any 64-bit one.
 _TIMESTAMP_DIGITS = 20
@@ -88,10 +90,10 @@ def admit(headers: Pairs, *, now_s: float, max_age_s: float) -> Head | Refused:
         return Refused.MALFORMED
     if max_age_s and abs(now_s - int(timestamp)) > max_age_s:
         return Refused.TOO_OLD
-    kept = pack_header(TIMESTAMP, timestamp) + pack_header(SIGNATURE, signature)
+    kept = pack_header(TIMESTAMP, timestamp) + _PACKED_SIGNATURE + signature
     for name in _ALSO_KEPT:
-        value = found.get(name)
-        if value is not None:
+        if name in found:
+            value = found[name]
             kept += pack_header(name, value if value.isascii() else _as_utf_8(value))
     length = found.get(_LENGTH, b"")
     return Head(timestamp, signature, kept, int(length) if length.isdigit() else 0)
