@@ -178,10 +178,10 @@ def check(sender: StrictSender, stack: Stack) -> None:
 
 
 @pytest.mark.timeout(300)
-def test_five_restarts_with_an_inherited_socket(tmp_path):
+def test_three_restarts_with_an_inherited_socket(tmp_path):
     """A serial sender meets no refused or reset connection and no end of input."""
     stack = Stack(tmp_path, lame_duck="1s", drain_timeout="200ms")
-    check(restarted(stack, 5), stack)
+    check(restarted(stack, 3), stack)
 
 
 @pytest.mark.prove
