@@ -9,6 +9,7 @@ import subprocess
 import time
 
 import httpx
+import loopback
 import pytest
 from stack import KEY, RELAY, Stack
 
@@ -52,7 +53,7 @@ def logged(stack: Stack, event: str) -> list[dict[str, object]]:
 def test_a_new_key_works_after_sighup_on_the_same_connection(stack):
     """SIGHUP reads keys again; no connection is dropped, and the old key is gone."""
     stack.start_relay()
-    with httpx.Client() as client:
+    with loopback.Client() as client:
         assert deliver(client, stack, 1).status_code == 200
         before = str(client._transport._pool.connections)
         text = stack.config.read_text()
@@ -86,14 +87,14 @@ def test_a_bad_configuration_is_refused_and_the_old_one_stays(stack):
     assert "drain_timout: unknown key, did you mean drain_timeout?" in problems[0]
     assert "row 1" in problems[1]
     assert "needs a restart: server.listen changed" in problems[2]
-    with httpx.Client() as client:
+    with loopback.Client() as client:
         assert deliver(client, stack, 1).status_code == 200
 
 
 def test_drain_ends_the_process_and_keeps_what_is_pending(stack):
     """`relay drain` stops the relay with exit code 0; what was not sent is there afterwards."""
     stack.start_relay()
-    with httpx.Client() as client:
+    with loopback.Client() as client:
         assert deliver(client, stack, 1).status_code == 200
     code, answer = stack.command("drain")
     assert (code, answer["state"]) == (0, "draining")
@@ -106,7 +107,7 @@ def test_drain_ends_the_process_and_keeps_what_is_pending(stack):
 def test_sigterm_ends_within_thirty_seconds_with_a_dead_inlet(stack):
     """An inlet that is away does not keep the process; the event is delivered after a restart."""
     stack.start_relay()
-    with httpx.Client() as client:
+    with loopback.Client() as client:
         assert deliver(client, stack, 1).status_code == 200
     stack.relay.send_signal(signal.SIGTERM)
     assert stack.relay.wait(30) == 0
@@ -122,8 +123,8 @@ def test_lame_duck_takes_and_closes(tmp_path):
         stack.start_relay()
         stack.relay.send_signal(signal.SIGTERM)
         ready = f"http://127.0.0.1:{stack.admin}/readyz"
-        until(lambda: httpx.get(ready).status_code == 503, "still ready")
-        with httpx.Client() as client:
+        until(lambda: loopback.get(ready).status_code == 503, "still ready")
+        with loopback.Client() as client:
             answer = deliver(client, stack, 1)
         assert answer.status_code == 200
         assert answer.headers["connection"] == "close"
