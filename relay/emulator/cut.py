@@ -16,7 +16,6 @@ import asyncio
 import socket
 import struct
 
-import httpx
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from relay.emulator.answer import Receive, Scope
@@ -51,6 +50,8 @@ async def cut(scope: Scope, receive: Receive) -> None:
     """
     extension = (scope.get("extensions") or {}).get(_EXTENSION)
     if extension is None:
+        import httpx  # noqa: PLC0415 - where this is raised the client is httpx, and has it
+
         raise httpx.ReadError("the emulator cut the connection")
     extension["cut"]()
     await _gone(receive)
@@ -64,6 +65,8 @@ async def hang(scope: Scope, receive: Receive) -> None:
         httpx.ReadTimeout: at once, where a connection cannot be cut either.
     """
     if _EXTENSION not in (scope.get("extensions") or {}):
+        import httpx  # noqa: PLC0415 - where this is raised the client is httpx, and has it
+
         raise httpx.ReadTimeout("the emulator does not answer")
     try:
         await _gone(receive)
