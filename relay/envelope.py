@@ -9,7 +9,7 @@ Headers = tuple[tuple[str, str], ...]
 
 # A header is packed as: u16 name bytes, u32 value bytes, name, value; little endian.
 _SIZES = struct.Struct("<HI")
-_ENCODING = "content-encoding"
+_ENCODING = b"content-encoding"
 
 
 def pack_headers(headers: Headers) -> bytes:
@@ -88,9 +88,9 @@ class Envelope:
     @property
     def encodings(self) -> list[str]:
         """What the body is encoded with, as its headers say; nearly always nothing."""
-        if _ENCODING.encode() not in self.packed_headers:
+        if _ENCODING not in self.packed_headers:
             return []
-        return [value for name, value in self.headers if name == _ENCODING]
+        return [value for name, value in self.headers if name == _ENCODING.decode()]
 
     @property
     def size_bytes(self) -> int:

@@ -144,15 +144,15 @@ class Intake:
         leading: list[Record | Settlement] = []
         kinds: list[tuple[str, str]] = []
         lags_s: list[float] = []
-        claim, checked = self._claims.claim, self._checked
+        claim, decoded_of, checked = self._claims.claim, self._decoded, self._checked
         for at, entry in enumerate(entries):
             if at % _SLICE_ENTRIES == 0:
                 await self._breathe()
             envelope = entry.envelope
             decoded = (
-                await asyncio.to_thread(self._decoded, entry, transform)
+                await asyncio.to_thread(decoded_of, entry, transform)
                 if len(envelope.body) > _LARGE_BYTES or envelope.encodings
-                else self._decoded(entry, transform)
+                else decoded_of(entry, transform)
             )
             if isinstance(decoded, Settlement):
                 ended.append(decoded)
