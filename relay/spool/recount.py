@@ -29,7 +29,7 @@ from relay.spool.highwater import read_mark
 from relay.spool.intervals import Intervals
 from relay.spool.lookup import walk
 from relay.spool.recover import recover
-from relay.spool.segment import Segment, list_segments
+from relay.spool.segment import SLACK_BYTES, Segment, list_segments, written_end
 from relay.spool.statement import Rows, Statement, damaged_copies, read_rows, read_statement
 from relay.spool.version import refuse_newer
 
@@ -169,6 +169,10 @@ def _find_end(folder: Path, marked: int, said: Statement) -> _End:
 def _readable(folder: Path, first: int, last: int) -> Intervals:
     """Walk through the log from *first* to *last*; give what can be read."""
     segments = _segments(folder)
+    if segments:
+        # Only what is there now: a running relay writes on.
+        newest = segments[-1]
+        newest.end = min(newest.end, written_end(newest) + SLACK_BYTES)
     readable = Intervals()
     run = [0, -1]
 

@@ -20,7 +20,7 @@ from itertools import pairwise
 from relay.outcome import Reason
 from relay.spool.reader import Place, advance
 from relay.spool.scan import scan
-from relay.spool.segment import HEADER_BYTES, Segment, read_range
+from relay.spool.segment import HEADER_BYTES, SLACK_BYTES, Segment, written_end
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +108,9 @@ def _read_newest(tail: Segment, proven: int, found: Recovered) -> None:
     if not tail.readable:
         found.notes.append(f"the header of {tail.path.name} is damaged")
         return
-    size, offset, expected = tail.end, HEADER_BYTES, tail.first
+    # Bounded now: a relay that runs beside this one may write on, and has no end.
+    size = min(tail.end, written_end(tail) + SLACK_BYTES)
+    offset, expected = HEADER_BYTES, tail.first
     frames: list[tuple[int, int, int]] = []
     # All of it first: a proof may stand anywhere after the damage.
     while offset < size:
@@ -138,9 +140,4 @@ def _read_newest(tail: Segment, proven: int, found: Recovered) -> None:
 
 def _has_noise(tail: Segment) -> bool:
     """Say whether anything but zeros follows the last valid frame of *tail*."""
-    offset = tail.end
-    while chunk := read_range(tail.path, offset, 1 << 20):
-        if chunk.count(0) != len(chunk):
-            return True
-        offset += len(chunk)
-    return False
+    return written_end(tail) > tail.end

@@ -76,15 +76,30 @@ def scan(
                     buffer = read_range(segment.path, base, length)
                     found = frame.decode(buffer, 0, salt=segment.salt)
                 if found is None:
-                    base, buffer = base + at, read_range(segment.path, base + at, end - base - at)
-                    found = frame.find_next(buffer, 1, salt=segment.salt, above=chunk.expected - 1)
-                if found is None:
-                    chunk.offset = end
-                    return chunk
+                    _search(chunk, segment, base + at, end=end)
+                    break
             run = [found]
         chunk.take(buffer, base, run)
         at = run[-1].end
     return chunk
+
+
+def _search(chunk: Chunk, segment: Segment, offset: int, *, end: int) -> None:
+    """
+    Take the first valid frame behind the damage at *offset*, or move on to *end*.
+
+    No more than that one: what follows it may be written at this moment, and a reader that took
+    it, searched again and so on would follow the writer for ever.
+    """
+    rest = read_range(segment.path, offset, end - offset)
+    found = frame.find_next(rest, 0, salt=segment.salt, above=chunk.expected - 1)
+    # A copy: what was searched may be the whole segment, and need not stay in memory.
+    buffer = b"" if found is None else rest[found.start : found.end]
+    alone = frame.decode(buffer, 0, salt=segment.salt)
+    if found is None or alone is None:
+        chunk.offset = end
+    else:
+        chunk.take(buffer, offset + found.start, [alone])
 
 
 def _is_cut_off(buffer: bytes, at: int, *, base: int, end: int) -> bool:

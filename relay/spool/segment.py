@@ -41,6 +41,9 @@ _CRC = struct.Struct("<I")
 _COPY_AT = (0, 64)
 HEADER_BYTES = 128
 _MARK_EVERY_BYTES = 256 * 1024
+_PIECE_BYTES = 1024 * 1024
+# A frame may end in zeros: its body's last bytes and its checksum.
+SLACK_BYTES = 4096
 _NAME = re.compile(r"^(\d{20})-(\d{10})\.log$")
 
 
@@ -171,6 +174,25 @@ def list_segments(folder: Path) -> list[Segment]:
     for segment, after in pairwise(segments):
         segment.last = max(after.first - 1, segment.first - 1)
     return segments
+
+
+def written_end(segment: Segment) -> int:
+    """
+    Say where the zeros begin that *segment* ends with, at this moment.
+
+    The last frame may go on for up to `SLACK_BYTES`.
+
+    Raises:
+        OSError: the file cannot be read.
+    """
+    end = segment.path.stat().st_size
+    while end > 0:
+        start = max(end - _PIECE_BYTES, 0)
+        used = len(read_range(segment.path, start, end - start).rstrip(b"\0"))
+        if used:
+            return start + used
+        end = start
+    return 0
 
 
 def read_range(path: Path, offset: int, size_bytes: int) -> bytes:
