@@ -282,7 +282,7 @@ def report(figures: Figures) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--events", type=int, default=20_000)
+    parser.add_argument("--events", type=int, default=40_000)
     parser.add_argument("--backlog", type=int, default=200_000)
     parser.add_argument("--single", type=int, default=5_000)
     args = parser.parse_args()
