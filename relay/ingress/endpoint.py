@@ -24,7 +24,7 @@ from relay.config import Config
 from relay.customerio.signature import match
 from relay.errors import SpoolClosed, SpoolError, SpoolFull
 from relay.ingress import answers
-from relay.ingress.admission import Head, Pairs, Refused, admit
+from relay.ingress.admission import Head, Refused, admit
 from relay.ingress.answers import Answer, Scope
 from relay.ingress.body import Body, InFlight, Receive
 from relay.ingress.complaints import Complaints
@@ -37,6 +37,7 @@ from relay.spool.port import Spool
 
 _HEALTH = spellings("/healthz")
 
+Headers = list[tuple[bytes, bytes]]
 Send = Callable[[dict[str, Any]], Awaitable[None]]
 
 
@@ -174,8 +175,12 @@ class Ingress:
                 await body.discard()
         self._acks_s.observe(time.perf_counter() - started_s)
 
-    async def _take(self, route: Route, headers: Pairs, body: Body) -> Answer:
-        """Decide one delivery's answer; every exception of ours becomes a 503."""
+    async def _take(self, route: Route, headers: Headers, body: Body) -> Answer:
+        """
+        Decide one delivery's answer; every exception of ours becomes a 503.
+
+        *headers* are emptied once nobody needs them.
+        """
         spool = self._spool
         if spool is None or self._state not in _TAKES:
             starts = self._state is State.STARTING
@@ -206,6 +211,8 @@ class Ingress:
             # While many wait for one commit, what each holds drives the others out of the
             # processor's cache: letting go of these costs a tenth less.
             del codes, head
+            if not self.senders.is_on:
+                headers.clear()
             await spool.append(envelopes)
             route.count_stored(index, skew_s)
         except asyncio.CancelledError:
