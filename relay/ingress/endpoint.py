@@ -211,8 +211,7 @@ class Ingress:
             # While many wait for one commit, what each holds drives the others out of the
             # processor's cache: letting go of these costs a tenth less.
             del codes, head
-            if not self.senders.is_on:
-                headers.clear()
+            self.senders.let_go(headers)
             await spool.append(envelopes)
             route.count_stored(index, skew_s)
         except asyncio.CancelledError:

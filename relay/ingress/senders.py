@@ -57,6 +57,11 @@ class Senders:
         self._answers.clear()
         self.is_on = True
 
+    def let_go(self, headers: list[tuple[bytes, bytes]]) -> None:
+        """Empty *headers* unless `count` needs them."""
+        if not self.is_on:
+            headers.clear()
+
     def count(self, route: str, scope: dict[str, Any]) -> None:
         """Count one delivery on *route*, as described by the ASGI *scope*."""
         address = self._address(scope)
