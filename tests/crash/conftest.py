@@ -7,8 +7,9 @@ from stack import Stack
 
 
 @pytest.fixture
-def stack(tmp_path):
-    """A stack that is stopped when the test ends."""
-    made = Stack(tmp_path)
+def stack(request, tmp_path):
+    """A stack that is stopped when the test ends; the full forms have segments of full size."""
+    is_full = request.node.get_closest_marker("prove") is not None
+    made = Stack(tmp_path, segment_bytes="64MiB" if is_full else "2MiB")
     yield made
     made.stop()

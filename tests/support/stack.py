@@ -63,7 +63,7 @@ class Stack:
     lame_duck: str = "0s"
     drain_timeout: str = "5s"
     extra: str = ""
-    # An audit and a start read the whole newest segment, what is empty of it too.
+    # Small, because an audit and a start read the zeros that a segment ends with.
     segment_bytes: str = "2MiB"
     inlet: str = INLET
     relay: subprocess.Popen[bytes] | None = None
