@@ -153,6 +153,9 @@ class Dispatch:
             due_s = max(self._probe_due_s, self.hold.until_s)
         elif self.hold.until_s > now_s:
             due_s = self.hold.until_s
+        elif self.line.has_ready:
+            # What held it back when `take` looked ended just now.
+            due_s = now_s
         else:
             ripens_s = self.line.ripens_at_s()
             if ripens_s is None:

@@ -31,6 +31,17 @@ def test_closing_does_not_wait_for_a_batch_to_fill():
     assert sent(bench.take()) == [1]
 
 
+def test_a_hold_that_ends_between_two_looks_is_not_slept_through():
+    """What was looked at a moment too early is sent at once, though nobody wakes the sender."""
+    bench = Bench(batch_max_records=1, retry_max_delay=1)
+    bench.add(1, 2)
+    bench.status(bench.next(), 503, retry_after_s=30.0)
+    bench.clock.advance(29.9)
+    assert bench.take() is None
+    bench.clock.advance(0.2)
+    assert bench.dispatch.wakes_in_s() == 0.0
+
+
 @pytest.mark.parametrize("failure", NOBODY)
 def test_without_an_answer_everything_waits_and_longer_each_time(failure: Failure):
     """Full jitter with its ceilings 0.1, 0.2, 0.4 … up to retry_max_delay, then again from 0.1."""
