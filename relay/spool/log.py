@@ -124,6 +124,8 @@ class Log:
         if self._is_closed:
             return
         self._is_closed = True
+        if self._linger is not None:
+            self._hand_over()
         await self._idle.wait()
         await self.in_writer(self.writer.close)
         self._jobs.put(None)

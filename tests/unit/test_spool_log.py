@@ -53,23 +53,23 @@ class Gate:
         monkeypatch.setattr(os, "fdatasync", held)
 
 
-async def gathered(spool, gate: Gate, number: int) -> tuple[asyncio.Task, list[asyncio.Task]]:
-    """Append once, and *number* times more while that is being written."""
+async def gathered(spool, monkeypatch, number: int) -> tuple[Gate, list[asyncio.Task]]:
+    """Append once, and *number* times more while that is written; the first is answered."""
+    gate = Gate(monkeypatch)
     first = asyncio.create_task(spool.append(envelopes(1)))
     assert await asyncio.to_thread(gate.begun.wait, 30)
     more = [asyncio.create_task(spool.append(envelopes(1))) for _ in range(number)]
     await asyncio.sleep(0)
-    return first, more
+    gate.open.set()
+    assert await first == 1
+    return gate, more
 
 
 async def test_a_busy_log_waits_for_those_it_answered(tmp_path, monkeypatch):
     """When many gathered, one more that comes after the answers shares their sync."""
     monkeypatch.setattr(log, "_LINGER_S", 60)
     async with spool_at(tmp_path / "spool") as spool:
-        gate = Gate(monkeypatch)
-        first, more = await gathered(spool, gate, 10)
-        gate.open.set()
-        assert await first == 1
+        gate, more = await gathered(spool, monkeypatch, 10)
         assert not any(task.done() for task in more)
         assert await spool.append(envelopes(1)) == 12
         assert [await task for task in more] == list(range(2, 12))
@@ -79,10 +79,7 @@ async def test_a_busy_log_waits_for_those_it_answered(tmp_path, monkeypatch):
 async def test_a_busy_log_does_not_wait_for_ever(tmp_path, monkeypatch):
     """Nobody else comes: those who gathered are stored all the same."""
     async with spool_at(tmp_path / "spool") as spool:
-        gate = Gate(monkeypatch)
-        first, more = await gathered(spool, gate, 10)
-        gate.open.set()
-        assert await first == 1
+        gate, more = await gathered(spool, monkeypatch, 10)
         assert [await task for task in more] == list(range(2, 12))
         assert gate.syncs == 2
 
@@ -91,20 +88,15 @@ async def test_a_few_are_not_kept_waiting(tmp_path, monkeypatch):
     """When few gathered they are written at once."""
     monkeypatch.setattr(log, "_LINGER_S", 60)
     async with spool_at(tmp_path / "spool") as spool:
-        gate = Gate(monkeypatch)
-        first, more = await gathered(spool, gate, 3)
-        gate.open.set()
-        assert await first == 1
+        _, more = await gathered(spool, monkeypatch, 3)
         assert [await task for task in more] == [2, 3, 4]
 
 
 async def test_a_close_ends_the_waiting(tmp_path, monkeypatch):
-    """A log that is closed while it waits for more writes what it has."""
+    """A log that is closed while it waits for more writes what it has at once."""
+    monkeypatch.setattr(log, "_LINGER_S", 60)
     async with spool_at(tmp_path / "spool") as spool:
-        gate = Gate(monkeypatch)
-        first, more = await gathered(spool, gate, 10)
-        gate.open.set()
-        assert await first == 1
+        _, more = await gathered(spool, monkeypatch, 10)
         await spool.close()
         assert [await task for task in more] == list(range(2, 12))
 
