@@ -53,8 +53,9 @@ class Core:
         self.sizes: StateSizes
 
     def take_snapshot(self) -> None:
-        """In the state's thread: keep what `stats` shows."""
-        self.snapshot = self.state.snapshot()
+        """In the state's thread: keep what `stats` shows; what only memory holds is not shown."""
+        if not self.state.is_stale:
+            self.snapshot = self.state.snapshot()
 
     def take_sizes(self) -> None:
         """In the state's thread: keep how large things are."""
@@ -69,6 +70,7 @@ class Core:
         """
 
         def run() -> T:
+            self.state.refresh()
             try:
                 return work(*args, **kwargs)
             finally:

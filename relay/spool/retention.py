@@ -93,7 +93,7 @@ def _unlink(folder: Path, segments: list[Segment], count: int) -> None:
     sync_folder(folder / "log")
 
 
-def sweep_large(folder: Path, *, first: int, state: State) -> int:
+def sweep_large(folder: Path, state: State) -> int:
     """
     Remove bodies in ``large/`` that no entry needs; give the bytes that stay.
 
@@ -101,7 +101,7 @@ def sweep_large(folder: Path, *, first: int, state: State) -> int:
     or with one that is not acknowledged yet, is of a delivery that may be on its way;
     `remove_orphans` sees to those that never arrived.
     """
-    kept_bytes = 0
+    first, kept_bytes = state.accounts.before, 0
     for path in (folder / "large").iterdir():
         position = _position_of(path)
         is_gone = 0 < position < first and not state.quarantine.has(position)

@@ -133,12 +133,7 @@ class Room:
     async def sweep(self) -> None:
         """Remove large bodies that no entry needs; count those that stay."""
         core = self._core
-        self.large_bytes = await core.in_state(
-            sweep_large,
-            core.folder,
-            first=core.state.accounts.before,
-            state=core.state,
-        )
+        self.large_bytes = await core.in_state(sweep_large, core.folder, core.state)
 
     async def finish(self) -> None:
         """Wait for an attempt under way."""

@@ -13,7 +13,8 @@ Exactly one of them, always. Every method is one transaction and belongs to the 
 The cursor is the position up to which nothing is plain pending. It is found at opening from the
 rows over a hint, which may lag, since all at or below an older cursor is past it too.
 
-What is in memory is changed inside the transaction; when that fails it is read again from disk.
+What is in memory is changed inside the transaction; when that fails it is ahead of the disk, and
+is read again before anybody believes it (`State.refresh`).
 """
 
 from __future__ import annotations
@@ -114,11 +115,25 @@ class State:
         self._noted_cursor = hint
         self._is_stale = False
 
+    @property
+    def is_stale(self) -> bool:
+        """Whether a transaction failed, and memory may hold what the disk does not."""
+        return self._is_stale
+
+    def refresh(self) -> None:
+        """
+        Read memory again if a transaction failed; comes before every look at it.
+
+        Raises:
+            sqlite3.Error: it cannot be read yet.
+        """
+        if self._is_stale:
+            self.load()
+
     @contextmanager
     def writing(self) -> Iterator[None]:
         """Write all or nothing of the block, in the file and in memory."""
-        if self._is_stale:
-            self.load()
+        self.refresh()
         try:
             with self._database.transaction():
                 yield
@@ -151,8 +166,7 @@ class State:
         Raises:
             sqlite3.Error: nothing is written.
         """
-        if self._is_stale:
-            self.load()
+        self.refresh()
         fresh = self._pending_of(settlements)
         if not fresh:
             return
@@ -207,8 +221,7 @@ class State:
 
     def seen(self, event_ids: Sequence[str]) -> dict[str, Seen]:
         """Look *event_ids* up in the dedupe window."""
-        if self._is_stale:
-            self.load()
+        self.refresh()
         return self._dedupe.seen(event_ids)
 
     def delivered_positions(self, event_id: str) -> list[int]:
@@ -227,8 +240,7 @@ class State:
         self, first: int, last: int, reason: Reason, detail: str, now_s: float
     ) -> list[tuple[int, int]]:
         """Give those of *first* to *last* that are plain pending the outcome lost; list them."""
-        if self._is_stale:
-            self.load()
+        self.refresh()
         parts = self._above.missing(max(first, self.cursor + 1), last)
         if parts:
             with self.writing():
