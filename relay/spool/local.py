@@ -188,7 +188,7 @@ class LocalSpool:
             done = await asyncio.shield(asyncio.ensure_future(self._replay(able, who)))
         return Replayed(
             done=len(done),
-            already=len(found) - len(ended),
+            already=len(found) - len(ended) + len(able) - len(done),
             gone=len(ended) - len(able),
             positions=tuple(done),
             last=found[-1].position if found else 0,
@@ -204,13 +204,14 @@ class LocalSpool:
     async def drop(self, query: Query, *, who: str, dry_run: bool = False) -> Replayed:
         """Discard quarantined entries; see `Spool.drop`."""
         found = await self.find(query)
-        done = [one.position for one in found if one.outcome is Outcome.QUARANTINED]
-        if done and not dry_run:
+        able = done = [one.position for one in found if one.outcome is Outcome.QUARANTINED]
+        if able and not dry_run:
             now_s = self._core.clock.wall_s()
-            done = await self._core.in_state(self._state.drop, done, who, now_s)
+            done = await self._core.in_state(self._state.drop, able, who, now_s)
+        discarded = sum(1 for one in found if one.outcome is Outcome.DISCARDED)
         return Replayed(
             done=len(done),
-            already=sum(1 for one in found if one.outcome is Outcome.DISCARDED),
+            already=discarded + len(able) - len(done),
             positions=tuple(done),
             last=found[-1].position if found else 0,
         )

@@ -109,6 +109,7 @@ class Replayed:
     """
     What a replay or a drop did: *done* entries, *already* in the wanted state, *gone* ones.
 
+    Those that somebody else changed between the look and the deed are *already* too.
     *positions* are those done; *last* is the last position looked at, from which the next page
     goes on (`Query.after`), 0 when nothing was found.
     """

@@ -583,6 +583,8 @@ async def test_replays_at_the_same_time_count_once(spool):
     await spool.settle(settlements(await take(spool, 20)))
     done = await asyncio.gather(spool.replay(Query()), spool.replay(Query()))
     assert sum(one.done for one in done) == 20
+    # Both saw all of it: who goes by pages must not take this one for the last.
+    assert [one.done + one.already for one in done] == [20, 20]
     assert [one.attempt for one in await take(spool, 20)] == [2] * 20
     assert spool.stats().pending == 20
 
@@ -618,6 +620,16 @@ async def test_drop_discards_what_is_quarantined(spool, clock):
     again = await spool.drop(Query(), who="ann")
     assert (again.done, again.already, again.positions) == (1, 1, (4,))
     assert spool.stats().quarantine_bytes == 0
+
+
+async def test_a_drop_counts_what_a_replay_was_faster_with(spool):
+    """Entries that another command changed first are already changed, not overlooked."""
+    await spool.append(envelopes(20))
+    await spool.settle(settlements(await take(spool, 20), Reason.NOT_JSON))
+    wanted = Query(outcome=Outcome.QUARANTINED)
+    done = await asyncio.gather(spool.replay(wanted), spool.drop(wanted, who="ann"))
+    assert sum(one.done for one in done) == 20
+    assert [one.done + one.already for one in done] == [20, 20]
 
 
 async def test_the_trail_names_who_did_what(spool, reopen, clock):
