@@ -263,12 +263,15 @@ class State:
         return True
 
     def replay(self, found: Sequence[Found], who: str, now_s: float) -> list[int]:
-        """Make those of *found* that have an outcome wait again; list them."""
+        """Make those of *found* that still have the outcome found wait again; list them."""
         done: list[int] = []
         with self.writing():
             for one in found:
                 row = self.outcomes.get(one.position)
                 if row is not None:
+                    # Dropped meanwhile, perhaps: then its bytes may be gone too.
+                    if row.outcome is not one.outcome:
+                        continue
                     self.outcomes.remove(one.position)
                     key = (row.route, row.outcome or Outcome.LOST, row.reason or Reason.EXPIRED)
                 else:
