@@ -136,10 +136,14 @@ class OAuth:
 
     async def _ask(self) -> tuple[str, float]:
         try:
-            status, headers, document = await self._post()
-        except httpx.TransportError as error:
+            # One limit for all of it: every route waits here for whoever asks, and httpx's own
+            # begins anew with each byte that drips in.
+            async with asyncio.timeout(_TIMEOUT_S):
+                status, headers, document = await self._post()
+        except (httpx.RequestError, TimeoutError) as error:
             raise AuthError(
-                f"no answer from the identity service {self._url}: {type(error).__name__}",
+                f"no readable answer from the identity service {self._url}: "
+                f"{type(error).__name__}",
                 hint="is adobe.ims_url reachable from here?",
             ) from None
         if status != httpx.codes.OK:
@@ -155,7 +159,7 @@ class OAuth:
     async def _post(self) -> tuple[int, httpx.Headers, dict[str, Any]]:
         body = bytearray()
         async with self._client.stream(
-            "POST", self._url, data=self._form, timeout=_TIMEOUT_S, follow_redirects=False
+            "POST", self._url, data=self._form, timeout=None, follow_redirects=False
         ) as response:
             async for chunk in response.aiter_bytes():
                 body += chunk

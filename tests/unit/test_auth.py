@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import AsyncIterator
 from urllib.parse import parse_qs
 
 import httpx
@@ -147,6 +148,9 @@ async def test_a_failure_is_remembered_for_a_while(ims, tokens, clock):
         httpx.Response(200, json={"access_token": "a\r\nx: y"}),
         httpx.Response(200, content=b'{"access_token":"' + b"x" * 100_000 + b'"}'),
         httpx.Response(302, headers={"location": "https://elsewhere.example/"}),
+        httpx.Response(
+            200, headers={"content-encoding": "gzip"}, stream=httpx.ByteStream(b"not gzip")
+        ),
     ],
 )
 async def test_what_is_no_token_is_refused(ims, tokens, answer):
@@ -169,6 +173,24 @@ async def test_no_answer_is_temporary(ims, tokens):
     assert not caught.value.permanent
     assert "ConnectError" in str(caught.value)
     assert SECRET not in str(caught.value)
+
+
+class Drip(httpx.AsyncByteStream):
+    """A body that goes on and on, a byte now and then."""
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        while True:
+            yield b" "
+            await asyncio.sleep(0.01)
+
+
+async def test_an_answer_that_drips_is_given_up(ims, tokens, monkeypatch):
+    """However often a byte comes, no route waits for longer than the limit."""
+    monkeypatch.setattr("relay.adobe.auth._TIMEOUT_S", 0.1)
+    ims.answer = lambda _: httpx.Response(200, stream=Drip())
+    with pytest.raises(AuthError, match="TimeoutError") as caught:
+        await asyncio.wait_for(tokens.token(), 5)
+    assert not caught.value.permanent
 
 
 @pytest.mark.parametrize("expires_in", [None, "soon", -5, 0])
