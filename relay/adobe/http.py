@@ -31,9 +31,12 @@ _ATTEMPTS = 5
 # `OAuth` asks only when its own, longer pauses are over: some of these cost nothing.
 _TOKEN_ATTEMPTS = 7
 _TIMEOUT_S = 30.0
+# Who waits at a terminal is told of a pause that is longer.
+_UNTOLD_S = 2.0
 
 Json = Any
 Sleep = Callable[[float], Awaitable[None]]
+Progress = Callable[[str], None]
 
 
 class Tokens(Protocol):
@@ -131,6 +134,7 @@ class AdobeHttp:
         clock: Clock,
         schedule: Schedule | None = None,
         sleep: Sleep = asyncio.sleep,
+        progress: Progress | None = None,
     ) -> None:
         self._client = client
         self._base_url = base_url.rstrip("/")
@@ -143,6 +147,7 @@ class AdobeHttp:
         self._clock = clock
         self._schedule = schedule or Schedule(base_s=0.3, max_s=10.0)
         self._sleep = sleep
+        self._progress = progress
 
     async def call(  # noqa: PLR0913 - one part of a request each, all by name
         self,
@@ -201,7 +206,7 @@ class AdobeHttp:
                 raise answer
             if wait_s is None:
                 wait_s = self._schedule.delay_s(attempt, random.random())  # noqa: S311 - jitter
-            await self._sleep(wait_s)
+            await self._pause(wait_s, answer)
 
     async def _granted(self, ask: Callable[[], Awaitable[str]]) -> str:
         """Ask for a token; again, later and later, while the identity service is only away."""
@@ -212,8 +217,15 @@ class AdobeHttp:
                 if error.permanent:
                     raise
                 unit = 0.5 + random.random() / 2  # noqa: S311 - jitter
-                await self._sleep(max(error.retry_after_s, self._schedule.delay_s(attempt, unit)))
+                delay_s = self._schedule.delay_s(attempt, unit)
+                await self._pause(max(error.retry_after_s, delay_s), error)
         return await ask()
+
+    async def _pause(self, wait_s: float, error: AdobeError | AuthError) -> None:
+        if self._progress is not None and wait_s > _UNTOLD_S:
+            what = error.message.split(" (")[0]
+            self._progress(f"{what}; asking again in {wait_s:.0f} s")
+        await self._sleep(wait_s)
 
     async def _once(
         self, request: httpx.Request, doing: str

@@ -158,7 +158,7 @@ def _shown(item: Item) -> Item:
 
 
 def _stored(call: Call, item: Item, changed: Item) -> Response:
-    _check(call, changed)
+    _check(call, changed, item)
     for key in _SYSTEM:
         if key in item:
             changed[key] = item[key]
@@ -173,8 +173,13 @@ def _following(version: str) -> str:
     return f"{head}.{int(patch) + 1}"
 
 
-def _check(call: Call, body: Item) -> None:
-    """Refuse a data set that Catalog would not take."""
+def _check(call: Call, body: Item, was: Item | None = None) -> None:
+    """
+    Refuse a data set that Catalog would not take; *was* is what a change begins with.
+
+    Assumed:
+        Only a changed schema is looked up: a data set whose schema is gone can be renamed.
+    """
     name = body.get("name", "")
     if not isinstance(name, str):
         raise bad_request(Service.CATALOG, "The field name must be text")
@@ -184,6 +189,8 @@ def _check(call: Call, body: Item) -> None:
     reference = body.get("schemaRef")
     if not isinstance(reference, dict):
         raise bad_request(Service.CATALOG, "The field schemaRef is required")
+    if was is not None and reference == was.get("schemaRef"):
+        return
     id_, _version = schema_reference(reference)
     if find_part(call.sandbox, id_) is None:
         raise bad_request(Service.CATALOG, f"The schema {id_} was not found")

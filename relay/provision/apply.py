@@ -13,8 +13,9 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from relay.adobe.flow_service import Kind
+from relay.adobe.http import Progress
 from relay.errors import AdobeError, ProvisionError
-from relay.provision.desired import Desired, transformation
+from relay.provision.desired import Desired
 from relay.provision.look import (
     Adobe,
     Current,
@@ -22,6 +23,7 @@ from relay.provision.look import (
     find_dataset,
     find_mapping,
     find_named,
+    is_tagged,
     look,
     mapping_of,
     oldest,
@@ -33,12 +35,12 @@ from relay.provision.plan import (
     Step,
     has_changes,
     make_plan,
+    mapping_change,
     missing_fields,
 )
 from relay.provision.settle import Pace, inlet_of, not_before_s, settled
 
 Item = dict[str, Any]
-Progress = Callable[[str], None]
 Remember = Callable[[Ids], None]
 
 _ROUNDS = 8
@@ -171,7 +173,19 @@ class Apply:
             self._remember(self._ids)
 
     async def _remove_replaced(self, steps: dict[str, Step], current: Current) -> None:
-        """Take down what is replaced, the flow first; the relay keeps events meanwhile."""
+        """
+        Take down what is replaced, the flow first; the relay keeps events meanwhile.
+
+        Before that the data set is set aside: should it be refused, the flow still runs.
+        """
+        if steps["dataset"].action is Action.REPLACE and current.dataset is not None:
+            # Data sets hold data: the old one stays, unnamed by us, for a person to remove.
+            if is_tagged(current.dataset, self._desired):
+                await self._adobe.catalog.patch_dataset(
+                    steps["dataset"].id,
+                    {"name": f"{self._desired.name} (replaced)", "tags": {"relay_route": []}},
+                )
+            current.dataset = None
         kinds: dict[str, Kind] = {
             "flow": "flows",
             "source": "sourceConnections",
@@ -182,13 +196,6 @@ class Apply:
                 self._progress(f"remove {TITLES[name]} {steps[name].id}: {steps[name].why}")
                 await present(self._gone(kind, steps[name].id))
                 setattr(current, name, None)
-        if steps["dataset"].action is Action.REPLACE:
-            # Data sets hold data: the old one stays, unnamed by us, for a person to remove.
-            await self._adobe.catalog.patch_dataset(
-                steps["dataset"].id,
-                {"name": f"{self._desired.name} (replaced)", "tags": {"relay_route": []}},
-            )
-            current.dataset = None
 
     async def _gone(self, kind: Kind, id_: str) -> Item:
         await self._adobe.flows.delete(kind, id_)
@@ -277,11 +284,7 @@ class Apply:
         if not is_draft:
             flow = await settled(self._adobe.flows, step.id, self._pace)
         if mapping_of(flow) != (id_, version):
-            change = {
-                "op": "replace",
-                "path": "/transformations/0",
-                "value": transformation(id_, version),
-            }
+            change = mapping_change(flow, id_, version)
             made = await self._adobe.flows.patch(
                 "flows", step.id, [change], etag=str(flow["etag"])
             )

@@ -224,9 +224,11 @@ def canonical_rows(rows: list[Item]) -> list[tuple[str, str, str]]:
     """
     Reduce rows of either dialect to (kind, source, destination), to compare ours with Adobe's.
 
-    Stored legacy rows come back with ``sourceType`` ``text/x.schema-path``.
+    Stored legacy rows come back with ``sourceType`` ``text/x.schema-path``, and no document says
+    in which order: only that of rows for one destination is kept, the others are sorted.
     """
-    return [(_kind(row), _source(row), _destination(row)) for row in rows]
+    reduced = [(_kind(row), _source(row), _destination(row)) for row in rows]
+    return sorted(reduced, key=lambda row: row[2])
 
 
 def _kind(row: Mapping[str, Any]) -> str:

@@ -136,9 +136,7 @@ async def find_dataset(
             return found
     named = [item async for item in adobe.catalog.datasets(name=_filter(desired.name))]
     named = [item for item in named if item.get("name") == desired.name]
-    ours = [
-        item for item in named if desired.route in (item.get("tags") or {}).get("relay_route", ())
-    ]
+    ours = [item for item in named if is_tagged(item, desired)]
     if named and not ours:
         obstacles.append(_obstacle("a dataset", desired.name, named[0]["id"]))
     return oldest(ours)
@@ -329,6 +327,11 @@ def _filter(name: str) -> str:
 def is_marked(item: Item, desired: Desired) -> bool:
     """Whether a resource was made for the route, as its description says."""
     return str(item.get("description", "")).endswith(desired.mark)
+
+
+def is_tagged(dataset: Item, desired: Desired) -> bool:
+    """Whether a data set was made for the route: it has no description, so a tag says it."""
+    return desired.route in ((dataset.get("tags") or {}).get("relay_route") or ())
 
 
 def _obstacle(what: str, name: str, id_: str) -> str:

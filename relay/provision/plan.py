@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
-from relay.provision.desired import Desired, canonical_rows
+from relay.provision.desired import Desired, canonical_rows, transformation
 from relay.provision.look import Current, mapping_of, parts_of, schema_of_mapping
 
 Item = dict[str, Any]
@@ -73,6 +73,18 @@ def has_changes(steps: tuple[Step, ...]) -> bool:
 def missing_fields(desired: Desired, current: Current) -> dict[tuple[str, ...], Item]:
     """Find the tenant's fields that the mapping feeds and the field group lacks, by their path."""
     return dict(_lacking((), desired.fields(current.tenant), _tenant_properties(current)))
+
+
+def mapping_change(flow: Item, mapping_id: str, version: int) -> Item:
+    """
+    Give the JSON Patch operation after which *flow* uses *version* of a mapping set.
+
+    A flow that was made by hand may have no transformation yet.
+    """
+    wanted = transformation(mapping_id, version)
+    if flow.get("transformations"):
+        return {"op": "replace", "path": "/transformations/0", "value": wanted}
+    return {"op": "add", "path": "/transformations", "value": [wanted]}
 
 
 def _lacking(

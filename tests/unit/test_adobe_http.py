@@ -43,6 +43,7 @@ class Caller:
         self.requests: list[httpx.Request] = []
         self.tokens: list[str] = []
         self.slept_s: list[float] = []
+        self.told: list[str] = []
         self._answer = answer
         self._tokens = tokens or Tokens()
 
@@ -66,6 +67,7 @@ class Caller:
                 clock=ManualClock(),
                 schedule=Schedule(base_s=1.0, max_s=10.0),
                 sleep=sleep,
+                progress=self.told.append,
             )
             return await http.call(method, path, doing="do it", **how)
 
@@ -129,6 +131,19 @@ async def test_retry_after():
     caller = Caller(_after(1, status=503, **{"retry-after": date}))
     await caller()
     assert caller.slept_s == [30.0]
+
+
+async def test_who_waits_is_told():
+    """A pause that a person notices is told with its reason; a short one is not."""
+    caller = Caller(_after(1, status=429, **{"retry-after": "600"}))
+    await caller()
+    assert caller.told == ["Adobe refused to do it: 429; asking again in 600 s"]
+    caller = Caller(_after(0), _Away(1, retry_after_s=60))
+    await caller()
+    assert caller.told == ["away; asking again in 60 s"]
+    caller = Caller(_after(1, status=429, **{"retry-after": "1"}))
+    await caller()
+    assert caller.told == []
 
 
 @pytest.mark.parametrize(("status", "requests"), [(429, 2), (500, 1), (503, 1), (504, 1)])
