@@ -73,7 +73,10 @@ def update(
             paths = [
                 step["path"] for step in change.operations(await flows.get("connections", id_))
             ]
-            typer.echo(f"would change {', '.join(paths) or 'nothing'} of account {id_}")
+            if json:
+                print_json({"id": id_, "would_change": paths})
+            else:
+                typer.echo(f"would change {', '.join(paths) or 'nothing'} of account {id_}")
             return
         changed = await update_account(flows, id_, change)
         if json:
@@ -113,6 +116,10 @@ def _credential(text: str) -> tuple[str, str]:
     return name, read_secret(reference, os.environ)
 
 
+def _progress(text: str) -> None:
+    typer.echo(text, err=True)
+
+
 def _cells(one: Account) -> tuple[str, str, str, str]:
     return one.id, one.name, one.state, one.spec_id
 
@@ -120,7 +127,7 @@ def _cells(one: Account) -> tuple[str, str, str, str]:
 def _run(config: str | None, route: str, work: Callable[[FlowService], Awaitable[None]]) -> None:
     async def main() -> None:
         loaded = load_config(config, os.environ, needs=("adobe",))
-        async with open_session(loaded, route) as session:
+        async with open_session(loaded, route, _progress) as session:
             await work(session.adobe.flows)
 
     asyncio.run(main())

@@ -60,14 +60,14 @@ def monitor(
 
     async def main() -> bool:
         loaded = load_config(config, os.environ, needs=("adobe", "spool"))
-        async with open_session(loaded, route) as session:
+        async with open_session(loaded, route, _progress) as session:
             while True:
                 try:
                     report = await _look(session, loaded, back_s, limit=limit, save=save)
                 except RelayError as error:
                     if not (follow and _passes(error)):
                         raise
-                    typer.echo(f"{error.message}; looking again in {every}", err=True)
+                    _progress(f"{error.message}; looking again in {every}")
                 else:
                     if json:
                         print_json(as_json(report))
@@ -79,6 +79,10 @@ def monitor(
 
     if asyncio.run(main()):
         raise typer.Exit(1)
+
+
+def _progress(text: str) -> None:
+    typer.echo(text, err=True)
 
 
 def _passes(error: RelayError) -> bool:

@@ -19,7 +19,7 @@ from relay.errors import ProvisionError
 from relay.provision.adopt import adopt
 from relay.provision.apply import Applied
 from relay.provision.curl import export as export_curl
-from relay.provision.destroy import ORDER, destroy
+from relay.provision.destroy import ORDER, choose, destroy, told
 from relay.provision.look import Current
 from relay.provision.plan import TITLES, Action, has_changes, make_plan
 from relay.provision.session import Session, choose_route, desired_of, open_session
@@ -171,11 +171,14 @@ def take_down(
     async def work(session: Session, _config: Config) -> None:
         async with session.memory.turn(_progress):
             current = await session.look()
-            names = [name for name in ORDER if current.id_of(name) and (not only or name in only)]
-            for name in names:
+            choice = await choose(session.adobe, session.desired, current, only=only or ())
+            for name in choice.deleted:
                 typer.echo(f"- {TITLES[name]} {current.id_of(name)}", err=json)
             deleted: list[str] = []
-            if names and not dry_run:
+            if dry_run or not choice.deleted:
+                for line in told(choice, current):
+                    _progress(line)
+            else:
                 if not yes:
                     _confirm("Delete these at Adobe, with the data they hold?")
                 deleted = await destroy(
@@ -185,7 +188,7 @@ def take_down(
                     session.memory.forget()
             if json:
                 print_json({"deleted": {name: current.id_of(name) for name in deleted}})
-            elif not names:
+            elif not choice.deleted:
                 typer.echo("there is nothing to delete")
 
     unknown = sorted(set(only or ()) - set(ORDER))
@@ -248,7 +251,10 @@ def _switch(
         current = await session.look()
         if dry_run:
             flow = flow_of(current)
-            typer.echo(f"would {wanted} flow {flow['id']} ({flow.get('state')})")
+            if json:
+                print_json({"flow_id": flow["id"], "was": flow.get("state"), "would": wanted})
+            else:
+                typer.echo(f"would {wanted} flow {flow['id']} ({flow.get('state')})")
             return
         after = await switch(session.adobe, current, wanted, session.pace)
         inlet = Inlet.of(
@@ -278,7 +284,7 @@ def _switch(
 def _run(config: str | None, route: str, work: Work) -> None:
     async def main() -> None:
         loaded = load_config(config, os.environ, needs=("adobe",))
-        async with open_session(loaded, route) as session:
+        async with open_session(loaded, route, _progress) as session:
             await work(session, loaded)
 
     asyncio.run(main())

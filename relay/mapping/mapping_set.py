@@ -128,7 +128,7 @@ def read_rows(document: object) -> tuple[list[Row], list[str]]:
 def _parts(document: object) -> tuple[Sequence[object], Mapping[str, Any]]:
     """Find the rows and the schema reference in whatever shape the document has."""
     if isinstance(document, list):
-        return document, {}
+        document = {"mappings": document}
     if not isinstance(document, Mapping):
         raise MappingError(
             f"a mapping set is an object with 'mappings', found {type(document).__name__}"

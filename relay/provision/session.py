@@ -8,18 +8,20 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import httpx
 import orjson
 
 from relay.adobe.auth import OAuth
 from relay.adobe.data_access import DataAccess
-from relay.adobe.http import AdobeHttp, Tenancy
+from relay.adobe.http import AdobeHttp, Progress, Tenancy
 from relay.adobe.observability import Observability
 from relay.clock import SystemClock
 from relay.config import Config, RouteConfig, shipped
-from relay.errors import ConfigError, ProvisionError
-from relay.provision.apply import Applied, Apply, Progress
+from relay.errors import ConfigError, MappingError, ProvisionError
+from relay.mapping import MappingSet
+from relay.provision.apply import Applied, Apply
 from relay.provision.desired import Desired
 from relay.provision.look import Adobe, Current, look
 from relay.provision.remember import Memory
@@ -66,9 +68,11 @@ class Session:
 
 
 @asynccontextmanager
-async def open_session(config: Config, route: str) -> AsyncIterator[Session]:
+async def open_session(
+    config: Config, route: str, progress: Progress | None = None
+) -> AsyncIterator[Session]:
     """
-    Open the clients for *route*.
+    Open the clients for *route*; *progress* is told when Adobe makes them wait.
 
     Raises:
         ConfigError: credentials or the organisation are missing.
@@ -85,6 +89,7 @@ async def open_session(config: Config, route: str) -> AsyncIterator[Session]:
             tokens=OAuth(adobe, client, clock),
             tenancy=Tenancy(adobe.client_id.get_secret_value(), adobe.org_id, adobe.sandbox),
             clock=clock,
+            progress=progress,
         )
         yield Session(
             adobe=Adobe.of(http),
@@ -101,8 +106,10 @@ def choose_route(config: Config, route: str) -> tuple[str, RouteConfig]:
     Find the route by name; without one, the only one.
 
     Raises:
-        ProvisionError: there is none of that name, or several to choose from.
+        ProvisionError: there is none (of that name), or there are several to choose from.
     """
+    if not config.routes:
+        raise ProvisionError("the settings have no route", hint="add one, e.g. [routes.marketing]")
     names = ", ".join(sorted(config.routes))
     if not route and len(config.routes) == 1:
         route = next(iter(config.routes))
@@ -117,31 +124,56 @@ def desired_of(name: str, route: RouteConfig) -> Desired:
     Read what is wanted out of the route's section and the documents that it names.
 
     Raises:
-        ConfigError: a document cannot be read.
+        ConfigError: a document cannot be read or used; the relay itself would refuse it, too.
     """
     return Desired(
         route=name,
         name=route.provision.name,
         description=route.provision.description,
-        mapping=_document(route.mapping, "mapping.json"),
-        local_schema=_document(route.schema_file, "schema.json"),
+        mapping={"mappings": _rows(f"routes.{name}.mapping", route.mapping)},
+        local_schema=_schema(f"routes.{name}.schema", route.schema_file),
         schema_id=route.provision.schema_id,
         flow_id=route.inlet.flow_id,
     )
 
 
-def _document(path: str, fallback: str) -> dict[str, object]:
-    place = Path(path) if path else shipped(fallback)
-    if not place.exists():
-        place = shipped(place.name)
+def _rows(where: str, given: str) -> list[dict[str, object]]:
+    path = Path(given) if given else shipped("mapping.json")
+    document = _document(where, path)
     try:
-        document: dict[str, object] = orjson.loads(place.read_bytes())
-    except (OSError, orjson.JSONDecodeError) as error:
-        raise ConfigError(
-            f"{path} cannot be read: {type(error).__name__}",
-            hint="it must be a JSON document; `relay check` says where it breaks",
-        ) from None
+        MappingSet.from_json(document)
+    except MappingError as error:
+        raise _unusable(where, path, str(error)) from None
+    rows: list[dict[str, object]] = (
+        document["mappings"] if isinstance(document, dict) else document
+    )
+    return rows
+
+
+def _schema(where: str, given: str) -> dict[str, object]:
+    path = Path(given) if given else shipped("schema.json")
+    document = _document(where, path)
+    if not isinstance(document, dict):
+        raise _unusable(where, path, "expected an XDM document, an object")
     return document
+
+
+def _document(where: str, path: Path) -> Any:
+    try:
+        return orjson.loads(path.read_bytes())
+    except OSError as error:
+        raise _unusable(where, path, f"{error.strerror}; expected a JSON document") from None
+    except orjson.JSONDecodeError as error:
+        raise _unusable(where, path, f"not JSON: {error}") from None
+
+
+def _unusable(where: str, path: Path, why: str) -> ConfigError:
+    problem = f"{where}: {path}: {why}"
+    return ConfigError(
+        problem,
+        hint="relative paths start at the working directory; `relay check` tells more",
+        problems=(problem,),
+    )
 
 
 def _require_credentials(config: Config) -> None:

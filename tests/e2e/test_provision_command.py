@@ -140,6 +140,8 @@ def test_dry_runs_write_nothing(command: Command):
     command.ok("apply")
     (flow_id,) = command.made("flows")
     assert command.ok("disable", "--dry-run") == f"would disable flow {flow_id} (enabled)\n"
+    dry = command.json("disable", "--dry-run")
+    assert dry == {"flow_id": flow_id, "was": "enabled", "would": "disable"}
     command.ok("update", "--dry-run")
     assert command.ok("destroy", "--dry-run").splitlines()[0] == f"- flow {flow_id}"
     assert command.made("flows")[flow_id]["state"] == "enabled"
@@ -265,6 +267,8 @@ def test_accounts(command: Command):
     words = ("account", "update", "--id", made, "--name", "Renamed")
     dry = command.ok(*words, "--credential", "sourceId=env:NEW_SECRET", "--dry-run")
     assert dry == f"would change /name, /auth/params of account {made}\n"
+    dry = command.json(*words, "--dry-run")
+    assert dry == {"id": made, "would_change": ["/name"]}
     etag = command.made("connections")[made]["etag"]
     command.ok(*words, "--credential", "sourceId=env:NEW_SECRET")
     item = command.made("connections")[made]
@@ -331,6 +335,9 @@ def test_which_route(command: Command):
     error = command.error("plan", "--route", "nwes")
     assert error.message == "there is no route 'nwes'"
     command.ok("plan", "--route", "news")
+    command.settings.write_text(command.settings.read_text().split("# The one route.")[0])
+    error = command.error("plan")
+    assert str(error) == "the settings have no route\nhint: add one, e.g. [routes.marketing]"
 
 
 def test_as_a_process(command: Command):

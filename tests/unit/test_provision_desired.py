@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
 from provision_kit import desired
 
 from relay.adobe.schema_registry import EXPERIENCE_EVENT, PROFILE
+from relay.config import RouteConfig
+from relay.config.load import load_config
+from relay.errors import ConfigError
 from relay.provision.desired import IDENTITY_MAP, canonical_rows, split_path
 from relay.provision.infer import inferred
+from relay.provision.session import desired_of
 
 _LONG = {"type": "integer", "minimum": -9007199254740991, "maximum": 9007199254740991}
 _INT = {"type": "integer", "minimum": -2147483648, "maximum": 2147483647}
@@ -138,3 +143,39 @@ def test_the_mark():
     """The description ends with the route's mark, with or without a text before it."""
     assert desired("news").marked_description.endswith(" (relay route news)")
     assert desired("news", description="").marked_description == "(relay route news)"
+
+
+def _route(**documents: object) -> RouteConfig:
+    settings = {f"RELAY_ROUTES__A__{key.upper()}": str(path) for key, path in documents.items()}
+    return load_config(None, settings, needs=()).routes["a"]
+
+
+@pytest.mark.parametrize(
+    ("key", "text", "why"),
+    [
+        ("mapping", None, "No such file or directory; expected a JSON document"),
+        ("mapping", "{", "not JSON: "),
+        ("mapping", "{}", "a mapping set has a list 'mappings' with at least one row"),
+        ("mapping", '{"mappings": []}', "a mapping set has a list 'mappings' with at least one"),
+        ("mapping", "[]", "a mapping set has a list 'mappings' with at least one row"),
+        ("mapping", "[1]", "the mapping set cannot be used\nrow 1: expected an object"),
+        ("schema", "[]", "expected an XDM document, an object"),
+    ],
+)
+def test_documents_that_cannot_be_used(tmp_path: Path, key: str, text: str | None, why: str):
+    """A document that the relay would refuse is refused, and no shipped one takes its place."""
+    path = tmp_path / f"{key}.json"  # the name is a shipped file's, the folder is not
+    if text is not None:
+        path.write_text(text)
+    with pytest.raises(ConfigError) as caught:
+        desired_of("a", _route(signing_keys="x", **{key: path}))
+    assert caught.value.message.startswith(f"routes.a.{key}: {path}: {why}")
+    assert caught.value.problems == (caught.value.message,)
+
+
+def test_rows_alone_are_a_mapping_set(tmp_path: Path):
+    """A mapping set may be the list of its rows, as for the relay itself."""
+    path = tmp_path / "rows.json"
+    path.write_text('[{"source": "event_id", "destination": "_any.event_id"}]')
+    made = desired_of("a", _route(signing_keys="x", mapping=path))
+    assert made.destinations("t") == ["_t.event_id"]
