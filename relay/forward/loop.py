@@ -241,7 +241,7 @@ class Forward:
         lane = self._lane
 
         def add(records: Sequence[Record]) -> None:
-            if lane is not self._lane:
+            if lane is not self._lane or (lane.is_strict and self._again):
                 self._again += entries_of(records, self._claims)
             elif lane.add(records):
                 self._wake.set()
@@ -271,6 +271,9 @@ class Forward:
         """Start every request that may be sent; give the seconds to wait for the next."""
         lane = self._lane
         if self._retired and (lane.is_strict or any(each.is_strict for each in self._retired)):
+            return None
+        if self._again and lane.is_strict:
+            # What starts over comes before what is in line; `_take` is next.
             return None
         while (request := lane.dispatch.take()) is not None:
             if request.is_retry:
@@ -304,7 +307,7 @@ class Forward:
         lane.flying.discard(request)
         self._watch.saw(answer, verdict)
         if lane is not self._lane:
-            self._again += lane.give_back(self._claims)
+            self._start_over(lane)
         self._wake.set()
         # From here on the deadline must not cut in: what was taken is written down.
         task = asyncio.current_task()
@@ -315,6 +318,12 @@ class Forward:
         await self._settle_all(ended)
         await self._keep(lane)
         self._wake.set()
+
+    def _start_over(self, retired: Lane) -> None:
+        """What a *retired* lane could not send starts over, in strict order before all others."""
+        self._again += retired.give_back(self._claims)
+        if self._again and self._lane.is_strict:
+            self._again += self._lane.give_back(self._claims)
 
     def _landed(self, lane: Lane, request: Request, task: asyncio.Task[None]) -> None:
         """The task of *request* is over; if it was cut off, its records are held again."""

@@ -574,3 +574,25 @@ async def test_a_reload_in_strict_order_keeps_it(rig: Rig):
     assert list(rig.inlet.taken) == [f"e{number}" for number in range(600)]
     assert set(rig.inlet.taken.values()) == {1}
     assert rig.inlet.most_in_flight == 1
+
+
+async def test_a_reload_in_strict_order_keeps_it_when_what_was_under_way_fails(rig: Rig):
+    """What the old settings could not send goes before everything that was read meanwhile."""
+    failing = 0
+
+    def script(request):
+        nonlocal failing
+        failing -= 1
+        return reply(503) if failing >= 0 else taken(request)
+
+    rig.inlet.script = script
+    rig.inlet.delay_s = 0.01
+    await rig.append(*events(300))
+    forward = rig.start(ordering="strict", batch_max_records=5)
+    for size in range(6, 11):
+        failing, before = 1, len(rig.inlet.requests)
+        await rig.until(lambda before=before: len(rig.inlet.requests) > before)
+        forward.reload(*rig.parts(ordering="strict", batch_max_records=size))
+    await rig.settled()
+    assert list(rig.inlet.taken) == [f"e{number}" for number in range(300)]
+    assert set(rig.inlet.taken.values()) == {1}
