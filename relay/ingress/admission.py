@@ -87,7 +87,12 @@ def admit(headers: Pairs, *, now_s: float, max_age_s: float) -> Head | Refused:
         or len(signature) != SIGNATURE_LENGTH
         or signature.translate(None, _HEX_DIGITS)
     ):
-        return Refused.MALFORMED
+        # Only now, because nearly nobody sends it: white space behind a value, which the parser
+        # leaves there, is not part of it (RFC 9110, section 5.5).
+        trimmed = [(name, value.rstrip(b" \t")) for name, value in headers]
+        if trimmed == list(headers):
+            return Refused.MALFORMED
+        return admit(trimmed, now_s=now_s, max_age_s=max_age_s)
     if max_age_s and abs(now_s - int(timestamp)) > max_age_s:
         return Refused.TOO_OLD
     kept = pack_header(TIMESTAMP, timestamp) + _PACKED_SIGNATURE + signature

@@ -9,6 +9,8 @@ Where a connection stands, and what ends it when nothing comes::
     ENDING   the last answer is out   what still comes is read and dropped, so that the sender is
                                       not reset before it has read the answer; then closed
 
+In any of them, a sender that takes no answers while more wait for it is let go after `UNREAD_S`.
+
 Overridden, and why:
 
 * uvicorn takes headers of any size and waits for them for ever; here they have a cap and a time.
@@ -20,7 +22,9 @@ Overridden, and why:
   still answered.
 * Deadlines are one number a connection that the listener looks at, not two timers a request.
 
-Requests are answered in the order in which they came, one at a time.
+Requests are answered in the order in which they came, one at a time. Of those that come behind
+one that is still answered at most `MAX_QUEUED` are taken: a single read may hold 13,000, which
+would hold the loop for 70 ms and 11 MB of memory for as long as nobody takes the answers.
 """
 
 from __future__ import annotations
@@ -41,11 +45,17 @@ from uvicorn.server import ServerState
 
 from relay.config import ServerConfig
 from relay.server.exchange import Exchange
+from relay.server.refusals import REFUSALS
 from relay.server.scopes import Scopes
 
 # After its last answer a sender has this long to close, and may send so much meanwhile.
 LINGER_S = 2.0
 LINGER_BYTES = 16 * 1024 * 1024
+# A sender that has taken nothing of what waits for it for so long is gone, or means no good.
+UNREAD_S = 30.0
+# Requests that wait behind the one that is answered. Whoever sends more at once repeats the rest
+# on another connection, as RFC 9112, section 9.3.2, asks of it.
+MAX_QUEUED = 128
 
 
 class At(Enum):
@@ -75,22 +85,6 @@ class Host(Protocol):
         ...
 
 
-def _plain(status: int, phrase: str, text: str, more: str = "") -> bytes:
-    body = '{"status":"%s"}' % text  # noqa: UP031 - braces
-    return (
-        f"HTTP/1.1 {status} {phrase}\r\ncontent-type: application/json\r\n"
-        f"content-length: {len(body)}\r\n{more}connection: close\r\n\r\n{body}"
-    ).encode()
-
-
-_REFUSALS = {
-    400: _plain(400, "Bad Request", "not HTTP"),
-    408: _plain(408, "Request Timeout", "headers too slow"),
-    431: _plain(431, "Request Header Fields Too Large", "headers too large"),
-    503: _plain(503, "Service Unavailable", "draining", "retry-after: 5\r\n"),
-}
-
-
 class Guard(HttpToolsProtocol):
     """One connection of a listener."""
 
@@ -118,6 +112,7 @@ class Guard(HttpToolsProtocol):
         self._is_last = False
         self._is_half_closed = False
         self.deadline_s = math.inf
+        self.unread_until_s = math.inf
 
     @property
     def is_busy(self) -> bool:
@@ -171,17 +166,27 @@ class Guard(HttpToolsProtocol):
             self._refuse(503)
 
     def expire(self, now_s: float) -> None:
-        """Do what is due at *deadline_s*."""
+        """Do what is due at *deadline_s*, or at *unread_until_s*."""
         self.deadline_s = now_s + LINGER_S
-        if self.transport.is_closing():
+        if self.transport.is_closing() or self.unread_until_s <= now_s:
             # Its last bytes cannot be got rid of.
             self.transport.abort()
         elif self._at is _HEAD and self._running is None:
             self._refuse(408)
-        elif self._at is _IDLE and self._requests:
+        elif self._at is _IDLE:
             self._close_idle()
         elif self._running is None:
             self.transport.close()
+
+    def pause_writing(self) -> None:
+        """Hold answers back, but not for ever: the sender does not take those that are there."""
+        super().pause_writing()
+        self.unread_until_s = self.loop.time() + UNREAD_S
+
+    def resume_writing(self) -> None:
+        """Go on answering."""
+        super().resume_writing()
+        self.unread_until_s = math.inf
 
     # What comes in.
 
@@ -196,11 +201,15 @@ class Guard(HttpToolsProtocol):
         # trailer or a chunk's extension that does not end.
         self._unparsed_bytes += len(data)
         try:
-            self.parser.feed_data(data)
-        except httptools.HttpParserUpgrade as upgrade:
-            self._ignore_upgrade(data[upgrade.args[0] :])
+            try:
+                self.parser.feed_data(data)
+            except httptools.HttpParserUpgrade as upgrade:
+                self._ignore_upgrades(memoryview(data)[upgrade.args[0] :])
         except httptools.HttpParserError:
-            self._refuse(self._refusal)
+            if self._refusal:
+                self._refuse(self._refusal)
+            else:
+                self._at = _ENDING
         else:
             if self._unparsed_bytes > self._host.limits.max_header_bytes:
                 self._refuse(431)
@@ -227,7 +236,8 @@ class Guard(HttpToolsProtocol):
         Answer the request now, or when those before it are answered.
 
         Raises:
-            ValueError: the headers are too large or the target is none; parsing ends with it.
+            ValueError: the headers are too large, the target is none, or too many requests wait;
+                parsing ends with it.
         """
         self._check_head_size()
         self._unparsed_bytes = 0
@@ -251,9 +261,14 @@ class Guard(HttpToolsProtocol):
         self._requests += 1
         if self._running is None:
             self._start(exchange)
-        else:
+        elif len(self._queue) < MAX_QUEUED:
             self.flow.pause_reading()
             self._queue.append(exchange)
+        else:
+            # The answer before this one is the last, and says so; nothing is wrong with this one.
+            self._queue[-1].keep_alive = False
+            self._refusal = 0
+            raise ValueError("too many requests wait")
 
     def on_body(self, body: bytes) -> None:
         """Hand the next bytes of the body on; read no more until they are taken."""
@@ -297,21 +312,35 @@ class Guard(HttpToolsProtocol):
         self.deadline_s = math.inf
         exchange.start(self.app, self.tasks)
 
-    def _ignore_upgrade(self, rest: bytes) -> None:
+    def _ignore_upgrades(self, rest: memoryview) -> None:
         """
         Parse the request again as if it had not asked for another protocol, then *rest*.
 
         A server may ignore the wish (RFC 9110, section 7.8); the parser cannot, it skips the body.
+        Each request in *rest* may wish the same.
+
+        Raises:
+            HttpParserError: *rest* is not HTTP, or not taken.
         """
-        method = self.parser.get_method()
-        if method == b"CONNECT":
-            self._refuse(400)
-            return
         wish = (b"upgrade", b"connection")
-        headers = [b"%s: %s\r\n" % pair for pair in self.headers if pair[0] not in wish]
-        head = b"%s %s HTTP/1.1\r\n%s\r\n" % (method, self.url, b"".join(headers))
-        self.parser = httptools.HttpRequestParser(self)
-        self.data_received(head + rest)
+        while True:
+            method, version = self.parser.get_method(), self.parser.get_http_version().encode()
+            if method == b"CONNECT":
+                self._refuse(400)
+                return
+            headers = [b"%s: %s\r\n" % pair for pair in self.headers if pair[0] not in wish]
+            if not self.parser.should_keep_alive():
+                headers.append(b"connection: close\r\n")
+            head = b"%s %s HTTP/%s\r\n%s\r\n" % (method, self.url, version, b"".join(headers))
+            self.parser = httptools.HttpRequestParser(self)
+            self.parser.set_dangerous_leniencies(lenient_data_after_close=True)
+            self.parser.feed_data(head)
+            try:
+                self.parser.feed_data(rest)
+            except httptools.HttpParserUpgrade as upgrade:
+                rest = rest[upgrade.args[0] :]
+            else:
+                return
 
     def _check_head_size(self) -> None:
         """Count exactly only when the cheap bound is passed: other requests may be in it."""
@@ -327,7 +356,7 @@ class Guard(HttpToolsProtocol):
     def _refuse(self, status: int) -> None:
         """Say what was wrong once the requests before it are answered, and end."""
         self._host.refused(status)
-        self._last_words = _REFUSALS[status]
+        self._last_words = REFUSALS[status]
         self._drop_incomplete()
         self._at = _ENDING
         running = self._running

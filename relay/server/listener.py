@@ -269,7 +269,7 @@ class Listener:
         """End what is over its time; one timer for all connections."""
         now_s = self._loop.time()
         for guard in self._guards():
-            if guard.deadline_s <= now_s:
+            if guard.deadline_s <= now_s or guard.unread_until_s <= now_s:
                 guard.expire(now_s)
         self._timer = self._loop.call_later(_SWEEP_S, self._sweep)
 

@@ -4,9 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import socket
+import time
 
 import pytest
-from ingress_kit import head, public_at, request, until
+import uvloop
+from ingress_kit import MIB, head, public_at, request, until
+
+from relay.server import guard
+from relay.server.guard import MAX_QUEUED
 
 pytestmark = pytest.mark.sockets
 
@@ -28,6 +33,30 @@ async def test_a_silent_connection_is_closed(tmp_path):
     async with public_at(tmp_path, header_timeout="300ms") as public:
         peer = await public.connect()
         assert await peer.end() == b""
+
+
+def test_a_first_request_in_the_last_moment_is_answered(tmp_path):
+    """What came while the loop was held is seen before the connection is closed."""
+
+    async def late() -> bytes:
+        loop = asyncio.get_running_loop()
+        reading, writing = socket.socketpair()
+        async with public_at(tmp_path, header_timeout="300ms") as public:
+            host, _, port = public.listener.address.rpartition(":")
+            with socket.create_connection((host, int(port))) as peer, reading, writing:
+                await until(lambda: public.listener.stats().connections)
+
+                def hold() -> None:
+                    loop.remove_reader(reading)
+                    peer.sendall(request(BODY))
+                    time.sleep(0.6)
+
+                # In this loop timers come between two rounds of reading.
+                loop.add_reader(reading, hold)
+                writing.send(b"x")
+                return await asyncio.to_thread(peer.recv, len(b"HTTP/1.1 200"))
+
+    assert uvloop.run(late()) == b"HTTP/1.1 200"
 
 
 async def test_an_idle_connection_is_closed(tmp_path):
@@ -70,6 +99,42 @@ async def test_pipelined_requests_are_answered_in_order(tmp_path):
 
 
 @pytest.mark.parametrize(
+    "wish",
+    [b"", b"connection: upgrade, http2-settings\r\nupgrade: h2c\r\n"],
+    ids=["plain", "with a wish for another protocol"],
+)
+async def test_so_many_pipelined_requests_wait(tmp_path, wish):
+    """The rest is not taken: the last answer says that it ends, and nothing is called wrong."""
+    async with public_at(tmp_path) as public:
+        peer = await public.connect()
+        await peer.send(b"GET /elsewhere HTTP/1.1\r\n%s\r\n" % wish * 2000)
+        answers = [await peer.answer() for _ in range(MAX_QUEUED + 1)]
+        assert {got.status for got in answers} == {404}
+        assert ["connection" in got.headers for got in answers[-2:]] == [False, True]
+        assert await peer.end() == b""
+        assert public.refused == []
+
+
+async def test_a_sender_that_takes_no_answers_is_let_go(tmp_path, monkeypatch):
+    """What waits for it is not kept for ever, and its place is free again."""
+    monkeypatch.setattr(guard, "UNREAD_S", 0.3)
+    async with public_at(tmp_path, app=_long_answer) as public:
+        peer = await public.connect()
+        peer.reader._transport.pause_reading()
+        await peer.send(head(None, [], method="GET"))
+        await until(lambda: public.listener.stats().requests_in_flight)
+        await until(lambda: not public.listener.stats().connections)
+
+
+async def _long_answer(scope, receive, send):
+    """More than the buffers between here and the sender hold."""
+    await send({"type": "http.response.start", "status": 200, "headers": []})
+    for _ in range(64):
+        await send({"type": "http.response.body", "body": bytes(MIB), "more_body": True})
+    await send({"type": "http.response.body"})
+
+
+@pytest.mark.parametrize(
     "rubbish",
     [
         b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03",
@@ -109,6 +174,20 @@ async def test_a_wish_for_another_protocol_is_ignored(tmp_path):
         envelope = await public.spool.body(1)
         assert envelope is not None
         assert envelope.body == BODY
+
+
+async def test_an_ignored_wish_changes_nothing_else(tmp_path):
+    """Whoever also wants its connection closed, or speaks HTTP/1.0, sees the end of it."""
+    async with public_at(tmp_path) as public:
+        for old, new, wish in (
+            (b"1.1", b"1.1", "close, upgrade"),
+            (b"HTTP/1.1", b"HTTP/1.0", "upgrade"),
+        ):
+            peer = await public.connect()
+            data = request(BODY, ("connection", wish), ("upgrade", "h2c"))
+            got = await peer.ask(data.replace(old, new, 1))
+            assert (got.status, got.headers["connection"]) == (200, "close")
+            assert await peer.end() == b""
 
 
 async def test_a_sender_that_half_closes_is_answered(tmp_path):

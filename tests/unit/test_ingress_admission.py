@@ -59,11 +59,22 @@ def test_only_bare_lowercase_hex_is_a_signature(signature):
 
 
 @pytest.mark.parametrize(
-    "stamp", [b"", b"-1", b"+1", b"1.5", b" 1", b"1 ", b"1e9", b"0x1", b"1" * 21, b"\xb2", b"1\n"]
+    "stamp", [b"", b"-1", b"+1", b"1.5", b" 1", b"1e9", b"0x1", b"1" * 21, b"\xb2", b"1\n"]
 )
 def test_only_digits_are_a_timestamp(stamp):
     """A timestamp is one to twenty ASCII digits."""
     assert decide(*stamped(stamp)) is Refused.MALFORMED
+
+
+def test_white_space_behind_a_value_is_not_part_of_it():
+    """Spaces and tabs that the parser leaves there are neither signed nor kept."""
+    head = decide(*stamped(STAMP + b" \t", GOOD + b" "))
+    assert isinstance(head, Head)
+    assert (head.timestamp, head.signature) == (STAMP, GOOD)
+    assert dict(unpack_headers(head.kept)) == {
+        "x-cio-timestamp": STAMP.decode(),
+        "x-cio-signature": GOOD.decode(),
+    }
 
 
 def test_a_missing_header_is_missing():
