@@ -242,6 +242,8 @@ class Dispatch:
             rulings = verdict.same or [ruling] * len(piece)
             self._error(piece, rulings, decided, alone=bool(verdict.same))
         elif fate is Fate.UNANSWERED:
+            if len(piece) == 1:
+                self._unread(ruling)
             self._put_off(piece, cut=len(piece) > 1)
         elif fate in TEMPORARY:
             self._absent(piece, ruling)
@@ -290,9 +292,7 @@ class Dispatch:
         piece.attempts += 1
         piece.put_off = piece.put_off or self.suspects.sent()
         if ruling.fate is Fate.UNREADABLE:
-            self._unreadable += 1
-            if self._unreadable >= _UNREADABLE_BEFORE_PAUSE:
-                self._pause(Why.UNREADABLE, ruling.why)
+            self._unread(ruling)
         is_cut = piece.attempts % _ATTEMPTS_BEFORE_CUT == 0 and len(piece) > 1
         if is_cut and self.suspects.took_since(piece.put_off):
             # Others pass and this does not: perhaps the inlet chokes on one of its records.
@@ -302,6 +302,12 @@ class Dispatch:
         else:
             # It may be the one that the inlet chokes on, so the next attempt is another's.
             self.line.back(piece)
+
+    def _unread(self, ruling: Ruling) -> None:
+        """The inlet may have taken it and does not say so: not many times in a row."""
+        self._unreadable += 1
+        if self._unreadable >= _UNREADABLE_BEFORE_PAUSE:
+            self._pause(Why.UNREADABLE, ruling.why)
 
     def _error(
         self, piece: Piece, rulings: Sequence[Ruling], decided: Decided, *, alone: bool

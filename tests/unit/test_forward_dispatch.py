@@ -325,6 +325,34 @@ def test_five_unreadable_answers_in_a_row_pause():
     assert bench.dispatch.pause.reason == "unreadable_answers"
 
 
+def test_five_events_without_an_item_in_a_row_pause():
+    """Halves, then events alone: an inlet that never says what it took is not asked for ever."""
+    bench = Bench(mode="batch", batch_max_records=4)
+    bench.add(1, 2, 3, 4)
+    sizes = []
+    while bench.dispatch.pause is None:
+        request = bench.next()
+        sizes.append(len(sent(request)))
+        bench.items(request)
+    assert sizes == [4, 2, 2, 1, 1, 1, 1, 1]
+    assert bench.dispatch.pause.reason == "unreadable_answers"
+    assert bench.delivered == bench.refused == []
+    bench.took(bench.next())
+    assert bench.dispatch.pause is None
+
+
+def test_one_event_without_an_item_among_others_pauses_nothing():
+    """It is sent again, later and later, while the others are taken."""
+    bench = Bench(mode="batch", batch_max_records=1)
+    for number in range(30):
+        bench.add(number)
+        while len(bench.delivered) < number:
+            request = bench.next()
+            bench.items(request) if sent(request) == [0] else bench.took(request)
+    assert bench.dispatch.pause is None
+    assert 0 not in bench.delivered
+
+
 def test_while_paused_one_event_is_tried_at_each_interval():
     """One record, one at a time, every probe_interval, another each time; success ends it."""
     bench = Bench(mode="batch", probe_interval=2)
@@ -556,7 +584,7 @@ def test_what_is_too_old_is_taken_out_wherever_it_waits():
     bench.dispatch.add(record(5, attempt=2))
     expired = bench.dispatch.line.expire(received_before_s=1.8e9)
     assert sorted(each.entry.position for each in expired) == [1, 2, 3]
-    assert bench.dispatch.held == 2
+    assert 0 not in bench.delivered
 
 
 def test_an_abandoned_request_is_held_again():
