@@ -15,6 +15,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Callable
+from decimal import Decimal
 from typing import Any
 
 from relay.schema.dates import read_default_format, write_date, write_date_time
@@ -121,10 +122,13 @@ def java_double(value: float) -> str:
     low, high = _JAVA_PLAIN
     if value == 0 or low <= abs(value) < high:
         return format(value, "f") if "e" in repr(value) else repr(value)
-    digits, _, exponent = format(value, "e").partition("e")
-    shortest = repr(value).partition("e")[0].replace(".", "").replace("-", "").strip("0")
-    sign = "-" if digits.startswith("-") else ""
-    return f"{sign}{shortest[0]}.{shortest[1:] or '0'}E{int(exponent)}"
+    shortest = Decimal(repr(value)).normalize()
+    if len(shortest.as_tuple().digits) == 1:
+        # Java writes at least two digits, and they are the two nearest: 4.9E-324.
+        shortest = Decimal(f"{value:.1e}")
+    digits = "".join(map(str, shortest.as_tuple().digits))
+    sign = "-" if value < 0 else ""
+    return f"{sign}{digits[0]}.{digits[1:]}E{shortest.adjusted()}"
 
 
 def _boolean(value: Any) -> Any:
