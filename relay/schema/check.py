@@ -21,6 +21,9 @@ from relay.schema.document import read_document
 from relay.schema.node import Kind, Node
 
 REPORTED = 5
+_LEVELS = (
+    255  # the validator goes no deeper; a body has 254 at most, text read as JSON may have more
+)
 
 # Years to seconds with an offset, as the inlet lists them. Its parser accepts day 31 in a short
 # month (java.time's SMART resolver), so a pattern says the same as the parser does.
@@ -115,7 +118,7 @@ class CompiledSchema:
         """Say whether `check` would find nothing."""
         try:
             return self._validator.is_valid(record)
-        except UnicodeEncodeError:
+        except ValueError:
             return False
 
     def check(self, record: Mapping[str, Any], limit: int | None = REPORTED) -> list[Violation]:
@@ -129,6 +132,10 @@ class CompiledSchema:
         except UnicodeEncodeError:
             # The validator takes UTF-8 only, and so does the inlet.
             return list(islice(_halves(record, "#"), limit))
+        except ValueError as error:
+            if "recursion limit" not in str(error).lower():
+                raise
+            return [Violation("#", "depth", f"at most {_LEVELS} levels", "more")]
 
 
 def compile_schema(

@@ -41,6 +41,24 @@ _BY_TYPE = {
     "object": Kind.OBJECT,
 }
 _BY_FORMAT = {"date": Kind.DATE, "date-time": Kind.DATE_TIME}
+# What is read here and has one shape; everything else is copied or left alone.
+_SHAPES: Mapping[str, type] = {
+    "properties": dict,
+    "required": list,
+    "allOf": list,
+    "$ref": str,
+    "format": str,
+    "meta:xdmType": str,
+    "meta:xdmField": str,
+    "meta:descriptors": list,
+}
+_SHAPE_NAMES: Mapping[type, str] = {
+    dict: "an object",
+    list: "an array",
+    str: "text",
+    bool: "true or false",
+    type(None): "null",
+}
 
 
 def read_document(
@@ -106,8 +124,7 @@ class _Reader:
 
     def _flattened(self, raw: Mapping[str, Any], where: str, depth: int) -> Mapping[str, Any]:
         """Put what ``$ref`` and ``allOf`` bring into *raw* itself; its own words win."""
-        if not isinstance(raw, Mapping):
-            raise SchemaError(f"{where}: expected an object, found {type(raw).__name__}")
+        _refuse_other_shapes(raw, where)
         if depth > _MAX_DEPTH:
             raise SchemaError(f"{where}: references go round in a circle")
         parts = list(raw.get("allOf", ()))
@@ -132,6 +149,29 @@ class _Reader:
                 hint="look the schema up with Accept: application/vnd.adobe.xed-full+json",
             )
         return target
+
+
+def _refuse_other_shapes(raw: Any, where: str) -> None:
+    """
+    Look at all of *raw* that reading it relies on.
+
+    Raises:
+        SchemaError: naming the word whose value no schema document has.
+    """
+    _refuse_other_shape(raw, dict, where)
+    for word, shape in _SHAPES.items():
+        if word in raw:
+            _refuse_other_shape(raw[word], shape, f"{where}: {word}")
+    for name, child in raw.get("properties", {}).items():
+        _refuse_other_shape(child, dict, f"{where}/{name}")
+    for name in raw.get("required", ()):
+        _refuse_other_shape(name, str, f"{where}: required")
+
+
+def _refuse_other_shape(value: Any, shape: type, where: str) -> None:
+    if not isinstance(value, shape):
+        found = _SHAPE_NAMES.get(type(value), "a number")
+        raise SchemaError(f"{where}: expected {_SHAPE_NAMES[shape]}, found {found}")
 
 
 def _merged(first: Mapping[str, Any], second: Mapping[str, Any]) -> dict[str, Any]:
@@ -180,8 +220,11 @@ def _primary_identities(document: Mapping[str, Any]) -> Iterable[tuple[str, ...]
     Source: a primary identity makes its field required (adobe.md §4, time-series tutorial).
     """
     for descriptor in document.get("meta:descriptors", ()):
+        _refuse_other_shape(descriptor, dict, "#: meta:descriptors")
         if descriptor.get("@type") == _IDENTITY and descriptor.get("xdm:isPrimary"):
-            yield tuple(descriptor.get("xdm:sourceProperty", "").strip("/").split("/"))
+            path = descriptor.get("xdm:sourceProperty", "")
+            _refuse_other_shape(path, str, "#: xdm:sourceProperty")
+            yield tuple(path.strip("/").split("/"))
 
 
 def _with_required(node: Node, path: tuple[str, ...]) -> Node:

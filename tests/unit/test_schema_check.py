@@ -287,6 +287,51 @@ def test_documents_that_cannot_be_used(document, says):
         compile_schema(document)
 
 
+@pytest.mark.parametrize(
+    "words",
+    [
+        {"properties": ["a"]},
+        {"properties": None},
+        {"properties": {"a": "string"}},
+        {"properties": {"a": {"type": "object", "properties": 1}}},
+        {"properties": {"a": {"type": "string", "format": ["date"]}}},
+        {"properties": {"a": {"type": "string", "meta:xdmType": {}}}},
+        {"properties": {"a": {"type": "string", "meta:xdmField": []}}},
+        {"required": True},
+        {"required": [["a"]]},
+        {"allOf": None},
+        {"allOf": ["a"]},
+        {"$ref": 5},
+        {"meta:descriptors": {}},
+        {"meta:descriptors": [1]},
+        {
+            "meta:descriptors": [
+                {
+                    "@type": "xdm:descriptorIdentity",
+                    "xdm:isPrimary": True,
+                    "xdm:sourceProperty": 3,
+                }
+            ]
+        },
+    ],
+    ids=str,
+)
+def test_a_document_of_another_shape_is_refused_with_its_place(words):
+    """What no registry writes is named with what stands there, not a failure of ours."""
+    with pytest.raises(SchemaError, match=r"^#.*: expected .*, found "):
+        compile_schema({"type": "object", **words})
+
+
+def test_a_record_deeper_than_the_validator_goes_is_a_violation():
+    """Text read as JSON may be deeper than any body; the check says so and does not fail."""
+    value: object = "x"
+    for _ in range(300):
+        value = [value]
+    schema = compile_schema(field(type="string"))
+    assert not schema.is_valid({"x": value})
+    assert [(one.path, one.rule) for one in schema.check({"x": value})] == [("#", "depth")]
+
+
 def test_a_message_never_holds_the_value():
     """Neither the fields nor the sentence of a violation carry what was found."""
     secret = "anna@example.com"
