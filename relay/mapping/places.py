@@ -82,6 +82,7 @@ def write(record: dict[str, Any], path: Path, value: Any, fit: Callable[[Any], A
     Put *value* at *path*, making objects and arrays on the way; objects are merged deeply.
 
     ``[*]`` spreads a list over the elements, by position; a value that is no list is one element.
+    *fit* makes the copy that the record holds, `MISSING` taken away where *path* does not.
 
     Raises:
         PlaceTakenError: the record holds something else on the way; it is left as it was.
@@ -91,7 +92,7 @@ def write(record: dict[str, Any], path: Path, value: Any, fit: Callable[[Any], A
 
 def _placed(old: Any, path: Path, value: Any, fit: Callable[[Any], Any]) -> Any:
     if not path:
-        return merged(old, fit(_dense(value)))
+        return merged(old, fit(value))
     step, rest = path[0], path[1:]
     if step is EACH:
         items = value if type(value) is list else [value]
@@ -121,11 +122,15 @@ def _list(old: Any, length: int) -> list[Any]:
     return holder
 
 
-def _dense(value: Any) -> Any:
-    """Leave out what ``[*]`` did not find; without it on the right, positions mean nothing."""
-    if type(value) is list and MISSING in value:
-        return [_dense(item) for item in value if item is not MISSING]
-    return value
+def dense(value: Any, levels: int) -> Any:
+    """
+    Leave out what ``[*]`` did not find, in the lists that so many of them made.
+
+    Without ``[*]`` on the right, positions mean nothing.
+    """
+    if not levels or type(value) is not list:
+        return value
+    return [dense(item, levels - 1) for item in value if item is not MISSING]
 
 
 def merged(old: Any, new: Any) -> Any:

@@ -12,6 +12,7 @@ Source:
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -102,7 +103,8 @@ def _one_of(
     key, value = next(iter(given.items()))
     if not isinstance(value, str):
         if may_be_empty and isinstance(value, (int, float)):
-            return str(value)
+            # As JSON writes it: true, not True, which is no spelling of a boolean.
+            return json.dumps(value)
         raise MappingError(f"{where}: expected text for {key!r}, found {type(value).__name__}")
     if not value.strip() and not may_be_empty:
         raise MappingError(f"{where}: {key!r} is empty")
@@ -113,7 +115,7 @@ def _source_type(raw: Mapping[str, Any], where: str) -> SourceType:
     named = raw.get("sourceType")
     if named is None:
         return SourceType.ATTRIBUTE
-    if named not in _SPELLINGS:
+    if not isinstance(named, str) or named not in _SPELLINGS:
         raise MappingError(
             f"{where}: sourceType {named!r} is unknown",
             hint="expected " + ", ".join(_SPELLINGS),

@@ -18,7 +18,7 @@ from relay.errors import EvaluationError
 from relay.mapping.evaluate import Evaluation
 from relay.mapping.expression import FAULTS
 from relay.mapping.paths import EACH, Path
-from relay.mapping.places import MISSING, PlaceTakenError, put, read, remove, write
+from relay.mapping.places import MISSING, PlaceTakenError, dense, put, read, remove, write
 from relay.mapping.results import PLAIN, plain
 from relay.mapping.rows import Row, SourceType
 from relay.schema import Kind, Node
@@ -199,6 +199,13 @@ def _named_step(row: NamedRow) -> Step:
 def _attribute_step(row: Row, path: Path, fit: Fit) -> Step:
     source, missing, taken = row.attribute, _missing(row), _taken(row)
     spreads = EACH in source and EACH not in path
+    # Lists of source's [*] that no [*] of the destination spreads.
+    whole = source.count(EACH) - path.count(EACH)
+
+    def fit_dense(value: Any) -> Any:
+        return fit(dense(value, whole))
+
+    place = fit_dense if whole > 0 else fit
 
     def step(
         evaluation: Evaluation, record: dict[str, Any], warnings: list[MappingWarning]
@@ -210,7 +217,7 @@ def _attribute_step(row: Row, path: Path, fit: Fit) -> Step:
         if value is None or (spreads and not value):
             return
         try:
-            write(record, path, value, fit)
+            write(record, path, value, place)
         except PlaceTakenError:
             warnings.append(taken)
 

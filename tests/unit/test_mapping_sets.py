@@ -17,6 +17,7 @@ EVENT = {
     "nothing": None,
     "data": {"id": 7, "email": "a@example.com", "inner": {"x": 1, "y": 2}},
     "items": [{"sku": "s1", "n": 1}, {"sku": "s2", "n": 2}],
+    "orders": [{"lines": [{"sku": "s1"}, {}]}, {}, {"lines": [{"sku": "s2"}]}],
 }
 INNER = {"type": "object", "properties": {"x": {"type": "integer"}, "z": {"type": "integer"}}}
 SCHEMA = compile_schema(
@@ -72,6 +73,11 @@ def test_both_dialects_and_the_media_types(raw):
         ([row("items[1].sku", "last")], {"last": "s2"}),
         ([row("items[*].sku", "list[*].name")], {"list": [{"name": "s1"}, {"name": "s2"}]}),
         ([row("items[*].sku", "names")], {"names": ["s1", "s2"]}),
+        ([row("orders[*].lines[*].sku", "skus")], {"skus": [["s1"], ["s2"]]}),
+        (
+            [row("orders[*].lines[*].sku", "orders[*].skus")],
+            {"orders": [{"skus": ["s1"]}, {}, {"skus": ["s2"]}]},
+        ),
         (
             [row("items[*].sku", "list[*].name"), row("items[*].n", "list[*].count")],
             {"list": [{"name": "s1", "count": 1}, {"name": "s2", "count": 2}]},
@@ -145,6 +151,29 @@ def test_every_unusable_row_is_named_at_once():
     assert "row 1 (x)" in str(refused.value)
     assert "row 3 (z)" in str(refused.value)
     assert "row 2" not in str(refused.value)
+
+
+@pytest.mark.parametrize("named", ["SCRIPT", ["EXPRESSION"], {"type": "EXPRESSION"}, 1, True])
+def test_a_source_type_of_any_kind_is_refused_with_its_row(named):
+    """A source type that is none of the known ones, or no text at all, is named beside its row."""
+    with pytest.raises(MappingError, match=r"row 1 \(a\): sourceType .* is unknown"):
+        mapped({"sourceType": named, "source": "metric", "destination": "a"})
+
+
+@pytest.mark.parametrize(
+    ("value", "kind", "held"),
+    [
+        (True, "boolean", True),
+        (False, "boolean", False),
+        (7, "string", "7"),
+        (2.5, "string", "2.5"),
+    ],
+)
+def test_constants_that_are_no_text_are_what_json_writes(value, kind, held):
+    """A constant of true or false, unquoted in the document, fits a boolean field."""
+    schema = compile_schema({"type": "object", "properties": {"a": {"type": kind}}})
+    rows = {"sourceType": "STATIC", "source": value, "destination": "a"}
+    assert mapped(rows, schema=schema).record == {"a": held}
 
 
 def test_the_event_is_not_changed():
