@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json as standard_json
 import os
 import sys
 from collections.abc import Iterator
+from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -180,17 +182,17 @@ def _show(
         value: dict[str, Any] = {
             "record": mapped.record,
             "warnings": [str(warning) for warning in mapped.warnings],
-            "violations": violations,
+            "violations": [asdict(violation) for violation in violations],
         }
         if explained:
             value["rows"] = [_plain_story(story) for story in explain(mapping, event, schema)]
-        print_json(value)
+        typer.echo(_encoded(value))
         return not violations
     if explained:
         rows = [_cells(story) for story in explain(mapping, event, schema)]
         print_columns(_COLUMNS, rows)
     else:
-        typer.echo(orjson.dumps(mapped.record, option=orjson.OPT_INDENT_2).decode())
+        typer.echo(_encoded(mapped.record, indent=True))
     for warning in mapped.warnings:
         typer.echo(f"warning: {warning}", err=True)
     for violation in violations:
@@ -225,7 +227,17 @@ def _cells(story: RowStory) -> tuple[str, ...]:
 
 
 def _text(value: Any) -> str:
-    return _cut(orjson.dumps(plain(value), default=str, option=orjson.OPT_NON_STR_KEYS).decode())
+    return _cut(_encoded(plain(value)))
+
+
+def _encoded(value: Any, *, indent: bool = False) -> str:
+    """Write *value* as JSON, a date as its text, a whole number past 64 bits with its digits."""
+    option = orjson.OPT_PASSTHROUGH_DATACLASS | (orjson.OPT_INDENT_2 if indent else 0)
+    try:
+        return orjson.dumps(value, default=str, option=option).decode()
+    except TypeError:
+        # What the check names: such a number, half of a character, more levels than a body has.
+        return standard_json.dumps(value, default=str, indent=2 if indent else None)
 
 
 def _cut(text: str) -> str:
@@ -252,14 +264,10 @@ def _try_expression(source: str, *, json: bool) -> bool:
                 typer.echo(f"error: {error}", err=True)
             continue
         if json:
-            print_json({"value": _jsonable(value), "type": java_type(value)})
+            typer.echo(_encoded({"value": plain(value), "type": java_type(value)}))
         else:
             typer.echo(f"{_text(value)}  {java_type(value)}")
     return is_well
-
-
-def _jsonable(value: Any) -> Any:
-    return orjson.loads(orjson.dumps(plain(value), default=str, option=orjson.OPT_NON_STR_KEYS))
 
 
 def _run_cases(folder: Path, mapping: MappingSet, schema: CompiledSchema, *, json: bool) -> bool:

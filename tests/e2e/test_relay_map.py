@@ -94,6 +94,27 @@ def test_one_expression_can_be_tried():
     assert "upper(metric\n              ^" in str(broken.exception)
 
 
+@pytest.mark.parametrize(
+    ("source", "shown"),
+    [
+        ("to_bigint('123456789012345678901234567890')", "123456789012345678901234567890"),
+        ("date('2020-01-02')", '"2020-01-02T00:00:00Z"'),
+        ("json_to_object('\"\\\\ud800\"')", '"\\ud800"'),
+    ],
+)
+def test_values_that_json_libraries_refuse_are_shown(source, shown, tmp_path):
+    """Long numbers have their digits, dates are text, half a character is an escape."""
+    assert run("--expression", source).stdout.startswith(f"{shown}  ")
+    done = run("--expression", source, "--json")
+    assert f'"value":{shown},' in done.stdout.replace(": ", ":").replace(", ", ",")
+    row = {"sourceType": "EXPRESSION", "source": source, "destination": "a"}
+    (tmp_path / "m.json").write_text(json.dumps([row]))
+    for words in ([], ["--json"], ["--explain"]):
+        done = run("--mapping", str(tmp_path / "m.json"), *words)
+        assert shown in done.stdout
+        assert done.exception is None or isinstance(done.exception, SystemExit)
+
+
 def test_cases_are_compared(tmp_path):
     """--test runs a folder of cases and prints what differs."""
     good = {"event": json.loads(EVENT), "record": RECORD}
