@@ -33,7 +33,7 @@ _LONG_RANGE = (-(2**63), 2**64 - 1)  # what orjson reads as an integer
 
 
 class NumberChangedError(Exception):
-    """The event has a number that the mapped record would carry rounded."""
+    """The event, or an expression, has a number that the inlet would get or read rounded."""
 
 
 def raw_payload(keeps_bulky: frozenset[str] | set[str]) -> Payload:
@@ -75,7 +75,13 @@ def xdm_payload(inlet: InletConfig) -> Payload:
     def payload(decoded: Decoded, record: Mapping[str, Any]) -> bytes:
         if _WIDE_NUMBER.search(decoded.body) is not None:
             json.loads(decoded.body, parse_int=_same_int, parse_float=_same_float)
-        return b"".join((opening, orjson.dumps(record), b"}}"))
+        try:
+            return b"".join((opening, orjson.dumps(record), b"}}"))
+        except TypeError as error:
+            # A whole number past 64 bits, which only an expression makes.
+            if "64-bit" in str(error):
+                raise NumberChangedError from None
+            raise
 
     return payload
 
