@@ -18,6 +18,8 @@ _REQUEST_MAX_BYTES = 1_000_000
 _RESERVED = {"/", "/healthz"}
 _NAME = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-")
 _LARGEST_PORT = 65535
+# Twice what a delivery's headers take behind a proxy that adds a few.
+_HEADER_MIN_BYTES = 1024
 # What else the end takes, closing connections and the spool, has to fit below 30 s.
 _END_MAX_S = 22
 
@@ -61,6 +63,16 @@ def server_problems(server: ServerConfig) -> Iterator[str]:
             f"server.drain_timeout: expected at most {_END_MAX_S}s together with "
             f"server.lame_duck, or the end takes more than 30s, got {end_s:g}s"
         )
+    if server.max_connections < 1:
+        yield (
+            "server.max_connections: expected at least 1, or nobody is answered, "
+            f"got {server.max_connections}"
+        )
+    if server.max_header_bytes < _HEADER_MIN_BYTES:
+        yield (
+            f"server.max_header_bytes: expected at least {_HEADER_MIN_BYTES} bytes, "
+            f"or no delivery's headers fit, got {server.max_header_bytes}"
+        )
     if not set(server.sender_address_header) <= _NAME:
         yield (
             "server.sender_address_header: expected a header's name such as 'x-forwarded-for', "
@@ -77,13 +89,22 @@ def route_problems(name: str, route: RouteConfig) -> Iterator[str]:
     where = f"routes.{name}"
     if not name or not set(name) <= _NAME:
         yield f"{where}: a route's name is made of letters, digits, - and _"
-    if not route.path.startswith("/") or any(mark in route.path for mark in "?# "):
-        yield f"{where}.path: expected a path such as '/webhooks/customerio', got {route.path!r}"
-    elif route.path in _RESERVED:
+    if not _is_path(route.path):
+        yield (
+            f"{where}.path: expected a path such as '/webhooks/customerio', without //, ?, #, %, "
+            f"white space or control characters, got {route.path!r}"
+        )
+    elif (route.path.rstrip("/") or "/") in _RESERVED:
         yield f"{where}.path: {route.path} is taken, choose another"
     if not route.signing_keys:
         yield f"{where}.signing_keys: expected at least one key, or nobody could post"
     yield from inlet_problems(f"{where}.inlet", route.inlet)
+
+
+def _is_path(text: str) -> bool:
+    """Say whether a request's path, which is compared decoded, can be *text*."""
+    is_plain = all(mark.isprintable() and mark not in "?#% " for mark in text)
+    return text.startswith("/") and "//" not in text and is_plain
 
 
 def inlet_problems(where: str, inlet: InletConfig) -> Iterator[str]:

@@ -162,6 +162,23 @@ def test_no_route():
     assert problems_of(None, {}) == ("routes: expected at least one, e.g. [routes.marketing]",)
 
 
+@pytest.mark.parametrize(
+    "path", ["webhook", "/a?b", "/a b", "/a%20b", "/a//", "//", "/a\\n", "/healthz/", "/"]
+)
+def test_a_path_that_no_delivery_can_have(write, path):
+    """It is refused, for nothing posted to it would ever be taken."""
+    text = MINIMAL.replace("[routes.marketing]", f'[routes.marketing]\npath = "{path}"')
+    (problem,) = problems_of(write(text), {"KEY": "secret"})
+    assert problem.startswith("routes.marketing.path: ")
+
+
+@pytest.mark.parametrize(("key", "value"), [("max_connections", "0"), ("max_header_bytes", '"0"')])
+def test_a_limit_that_refuses_everybody(write, key, value):
+    """It is refused, instead of a relay that answers nobody."""
+    (problem,) = problems_of(write(f"[server]\n{key} = {value}\n{MINIMAL}"), {"KEY": "secret"})
+    assert problem.startswith(f"server.{key}: expected at least ")
+
+
 def test_two_routes_on_one_path(write):
     """Two routes cannot have one path; with or without a slash at the end is the same path."""
     text = MINIMAL + MINIMAL.replace("marketing", "other").replace(
