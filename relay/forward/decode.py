@@ -54,6 +54,7 @@ DIGEST_BYTES = 16
 
 _GZIP = 31  # zlib's spelling of "a gzip header and trailer, largest window"
 _STEP_BYTES = 256 * 1024
+_YEAR_10000_S = 253_402_300_800
 _JSON_NAMES = {
     type(None): "null",
     bool: "boolean",
@@ -175,15 +176,16 @@ def _event_id_problem(event_id: object) -> str:
 
 
 def _seconds(timestamp: object) -> float | None:
-    """Read a time; numeric strings occur in published payloads."""
-    if type(timestamp) is int:
-        return float(timestamp)
-    if isinstance(timestamp, (str, float)):
+    """Read a time of the years 1970 to 9999; numeric strings occur in published payloads."""
+    if isinstance(timestamp, str):
         try:
-            return float(timestamp)
+            timestamp = float(timestamp)
         except ValueError:
             return None
-    return None
+    if type(timestamp) is not int and type(timestamp) is not float:
+        return None
+    # A single infinite or astronomic one would spoil the lag's sum until the next start.
+    return timestamp if 0 <= timestamp < _YEAR_10000_S else None
 
 
 def _plain_body(envelope: Envelope) -> bytes:

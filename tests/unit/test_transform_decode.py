@@ -141,10 +141,20 @@ def test_a_whole_number_with_a_fraction_is_different_content():
         ("null", None),
         ("true", None),
         ("[]", None),
+        ("-1", None),
+        ("1613063089000", None),
+        ("1e308", None),
+        ('"nan"', None),
+        ('"-inf"', None),
+        ('"1e999"', None),
     ],
 )
 def test_the_events_own_time(timestamp, seconds):
-    """Numbers and numeric strings are a time; anything else is none, and no reason to refuse."""
+    """
+    Numbers and numeric strings of the years 1970 to 9999 are a time.
+
+    Anything else is none, and no reason to refuse; nor does it reach the sum of a metric.
+    """
     assert decoded(b'{"event_id":"a","timestamp":%s}' % timestamp.encode()).timestamp_s == seconds
 
 
