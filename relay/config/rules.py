@@ -63,6 +63,15 @@ def server_problems(server: ServerConfig) -> Iterator[str]:
             f"server.drain_timeout: expected at most {_END_MAX_S}s together with "
             f"server.lame_duck, or the end takes more than 30s, got {end_s:g}s"
         )
+    if not set(server.sender_address_header) <= _NAME:
+        yield (
+            "server.sender_address_header: expected a header's name such as 'x-forwarded-for', "
+            f"got {server.sender_address_header!r}"
+        )
+    yield from _limit_problems(server)
+
+
+def _limit_problems(server: ServerConfig) -> Iterator[str]:
     if server.max_connections < 1:
         yield (
             "server.max_connections: expected at least 1, or nobody is answered, "
@@ -72,11 +81,6 @@ def server_problems(server: ServerConfig) -> Iterator[str]:
         yield (
             f"server.max_header_bytes: expected at least {_HEADER_MIN_BYTES} bytes, "
             f"or no delivery's headers fit, got {server.max_header_bytes}"
-        )
-    if not set(server.sender_address_header) <= _NAME:
-        yield (
-            "server.sender_address_header: expected a header's name such as 'x-forwarded-for', "
-            f"got {server.sender_address_header!r}"
         )
     if server.max_body_memory > server.max_body_bytes:
         yield "server.max_body_memory: expected at most server.max_body_bytes"
@@ -118,6 +122,7 @@ def inlet_problems(where: str, inlet: InletConfig) -> Iterator[str]:
         yield from _url_problems(f"{where}.url", inlet.url)
     if inlet.batch_max_bytes >= _REQUEST_MAX_BYTES:
         yield f"{where}.batch_max_bytes: expected less than 1000000, got {inlet.batch_max_bytes}"
+    yield from _pace_problems(where, inlet)
     if inlet.auth == "hmac" and not inlet.hmac_secret.get_secret_value():
         yield f'{where}.hmac_secret: needed for auth = "hmac"'
     if inlet.format == "xdm":
@@ -134,6 +139,12 @@ def inlet_problems(where: str, inlet: InletConfig) -> Iterator[str]:
                 f"{where}.not_before: expected RFC 3339 such as '2026-01-31T12:00:00Z', "
                 f"got {inlet.not_before!r}"
             )
+
+
+def _pace_problems(where: str, inlet: InletConfig) -> Iterator[str]:
+    for key in ("timeout", "retry_max_delay", "probe_interval"):
+        if not getattr(inlet, key):
+            yield f"{where}.{key}: expected more than 0s, got 0s"
 
 
 def _url_problems(where: str, url: str) -> Iterator[str]:
