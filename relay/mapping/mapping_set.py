@@ -23,6 +23,7 @@ from relay.mapping.fused_rows import compile_steps
 from relay.mapping.rows import Row, read_row
 from relay.mapping.steps import MappingWarning, Step, row_reads
 from relay.schema import CompiledSchema
+from relay.schema.document import shape_name
 
 
 @dataclass(slots=True)
@@ -131,7 +132,7 @@ def _parts(document: object) -> tuple[Sequence[object], Mapping[str, Any]]:
         document = {"mappings": document}
     if not isinstance(document, Mapping):
         raise MappingError(
-            f"a mapping set is an object with 'mappings', found {type(document).__name__}"
+            f"a mapping set is an object with 'mappings', found {shape_name(document)}"
         )
     rows = document.get("mappings")
     if not isinstance(rows, list) or not rows:

@@ -21,6 +21,7 @@ from typing import Any
 from relay.errors import ExpressionSyntaxError, MappingError
 from relay.mapping.expression import Expression, compile_expression
 from relay.mapping.paths import Path, parse_path
+from relay.schema.document import shape_name
 
 MAX_SOURCE_CHARS = 4096
 
@@ -73,7 +74,7 @@ def read_row(number: int, raw: object) -> Row:
     """
     where = f"row {number}"
     if not isinstance(raw, Mapping):
-        raise MappingError(f"{where}: expected an object, found {type(raw).__name__}")
+        raise MappingError(f"{where}: expected an object, found {shape_name(raw)}")
     destination = _one_of(raw, _DESTINATION_KEYS, where)
     where = f"{where} ({destination})"
     source_type = _source_type(raw, where)
@@ -105,7 +106,7 @@ def _one_of(
         if may_be_empty and isinstance(value, (int, float)):
             # As JSON writes it: true, not True, which is no spelling of a boolean.
             return json.dumps(value)
-        raise MappingError(f"{where}: expected text for {key!r}, found {type(value).__name__}")
+        raise MappingError(f"{where}: expected text for {key!r}, found {shape_name(value)}")
     if not value.strip() and not may_be_empty:
         raise MappingError(f"{where}: {key!r} is empty")
     return value

@@ -61,6 +61,11 @@ _SHAPE_NAMES: Mapping[type, str] = {
 }
 
 
+def shape_name(value: object) -> str:
+    """Name what *value* is in JSON, for a person who wrote it: ``an object``, ``a number``."""
+    return _SHAPE_NAMES.get(type(value), "a number")
+
+
 def read_document(
     document: Mapping[str, Any], references: Mapping[str, Mapping[str, Any]]
 ) -> Node:
@@ -170,8 +175,7 @@ def _refuse_other_shapes(raw: Any, where: str) -> None:
 
 def _refuse_other_shape(value: Any, shape: type, where: str) -> None:
     if not isinstance(value, shape):
-        found = _SHAPE_NAMES.get(type(value), "a number")
-        raise SchemaError(f"{where}: expected {_SHAPE_NAMES[shape]}, found {found}")
+        raise SchemaError(f"{where}: expected {_SHAPE_NAMES[shape]}, found {shape_name(value)}")
 
 
 def _merged(first: Mapping[str, Any], second: Mapping[str, Any]) -> dict[str, Any]:
@@ -194,7 +198,9 @@ def _kind(raw: Mapping[str, Any], where: str) -> Kind:
     kind = _BY_FORMAT.get(raw.get("format", "")) or _BY_TYPE.get(_type(raw))
     if kind is None:
         raise SchemaError(
-            f"{where}: type {raw.get('type')!r} is not one of XDM's",
+            f"{where}: type {raw['type']!r} is not one of XDM's"
+            if "type" in raw
+            else f"{where}: there is no type",
             hint="expected " + ", ".join(_BY_TYPE),
         )
     return _object_or_map(raw) if kind is Kind.OBJECT else kind

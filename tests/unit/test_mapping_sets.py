@@ -213,3 +213,23 @@ def test_what_one_row_spends_is_not_taken_from_the_next():
     mapping = MappingSet.from_json([row(calls, f"n{at}", "EXPRESSION") for at in range(3)])
     result = mapping.apply({"many": list(range(300))})
     assert result.record == {"n0": 300, "n1": 300, "n2": 300}
+
+
+@pytest.mark.parametrize(
+    ("document", "said"),
+    [
+        (None, "an object with 'mappings', found null"),
+        ("rows", "an object with 'mappings', found text"),
+        ([7], "row 1: expected an object, found a number"),
+        ([[]], "row 1: expected an object, found an array"),
+        (
+            [{"source": {"x": 1}, "destination": "a"}],
+            "row 1 (a): expected text for 'source', found an object",
+        ),
+    ],
+)
+def test_what_is_found_has_the_name_that_json_gives_it(document, said):
+    """Who wrote the mapping set knows objects and arrays, not Python's types."""
+    with pytest.raises(MappingError) as caught:
+        MappingSet.from_json(document)
+    assert said in str(caught.value)

@@ -273,7 +273,7 @@ def test_composed_documents_with_their_references():
     [
         ({"type": "string"}, "expected an object"),
         (field(type="strange"), "#/x: type 'strange'"),
-        (field(), "#/x: type None"),
+        (field(), "#/x: there is no type"),
         (field(**{"$ref": "urn:unknown"}), "nothing known as urn:unknown"),
         ({"type": "object", "properties": {"x": {"$ref": "#"}}}, "deeper than|circle"),
         ({"type": "object", "properties": {"x": {"$ref": "#/properties/x"}}}, "circle"),
