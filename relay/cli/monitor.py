@@ -120,6 +120,8 @@ async def _desk(config: Config) -> AsyncIterator[Caller | None]:
 async def _save(watch: Monitor, report: Report, folder: Path) -> None:
     try:
         for batch in report.batches:
+            if batch.unread:
+                continue
             place = folder / Path(batch.id).name
             place.mkdir(mode=0o700, parents=True, exist_ok=True)
             async for name, lines in watch.files(batch):
@@ -158,6 +160,8 @@ def show(report: Report) -> None:
     for batch in report.batches:
         codes = ", ".join(batch.codes)
         typer.echo(f"✗ failed batch {batch.id}: {batch.failed} records {codes}".rstrip())
+        if batch.unread:
+            typer.echo(f"  its records cannot be read: {batch.unread}")
     for record in report.failed:
         _show_record(record)
 

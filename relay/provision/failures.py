@@ -34,12 +34,17 @@ _ELEMENT_OF_ROW = re.compile(r"\[[^\]]*\]")
 
 @dataclass(frozen=True, slots=True)
 class FailedBatch:
-    """One failed batch of a data set; *created_s* is wall-clock seconds UTC."""
+    """
+    One failed batch of a data set; *created_s* is wall-clock seconds UTC.
+
+    *unread* says why Adobe does not give its records; empty when it does.
+    """
 
     id: str
     created_s: float
     failed: int
     codes: tuple[str, ...]
+    unread: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -94,8 +94,17 @@ class Monitor:
         hours = reconcile(runs, delivered or {}, at_inlet, since_s=since_s, now_s=now_s)
         if delivered is None:
             hours = [replace(hour, missing=0) for hour in hours]
-        batches = [batch async for batch in self._batches(since_s)]
-        failed = [record async for record in self._records(batches, limit)]
+        batches: list[FailedBatch] = []
+        failed: list[FailedRecord] = []
+        async for batch in self._batches(since_s):
+            try:
+                failed += await self._records(batch, limit - len(failed))
+                batches.append(batch)
+            except AdobeError as error:
+                if error.is_temporary:
+                    raise
+                # Files are kept for a month only, and to read them is a permission of its own.
+                batches.append(replace(batch, unread=error.message))
         return Report(
             tuple(runs), tuple(hours), tuple(batches), tuple(failed), delivered is not None
         )
@@ -139,17 +148,20 @@ class Monitor:
         async for item in catalog.batches(self._dataset_id, status="failed", since_s=since_s - 1):
             yield to_batch(item)
 
-    async def _records(
-        self, batches: list[FailedBatch], limit: int
-    ) -> AsyncIterator[FailedRecord]:
-        left = limit
-        for batch in batches:
-            if not left:
-                return
-            async for _, lines in self.files(batch):
-                for line in lines[:left]:
-                    yield await self._joined(to_record(batch.id, line, self._rows))
-                left -= len(lines[:left])
+    async def _records(self, batch: FailedBatch, limit: int) -> list[FailedRecord]:
+        """Read at most *limit* records of *batch*, and no more files than that takes."""
+        records: list[FailedRecord] = []
+        if limit <= 0:
+            return records
+        for name in await self._session.access.failed_files(batch.id):
+            lines = await self._session.access.failed_records(batch.id, name)
+            records += [
+                await self._joined(to_record(batch.id, line, self._rows))
+                for line in lines[: limit - len(records)]
+            ]
+            if len(records) == limit:
+                break
+        return records
 
     async def _joined(self, record: FailedRecord) -> FailedRecord:
         """Add our own copy of the event and the rows that Adobe does not name."""

@@ -10,7 +10,7 @@ from typing import Any
 import httpx
 import pytest
 import spool_kit
-from provision_kit import Handle, World
+from provision_kit import Handle, Hook, World
 
 from relay.config import load_config
 from relay.control import Desk
@@ -75,9 +75,11 @@ class Story:
             ]
         )
 
-    async def report(self, *, has_desk: bool = True, **how: Any) -> Report:
+    async def report(
+        self, *, has_desk: bool = True, hook: Hook | None = None, **how: Any
+    ) -> Report:
         """One look at the last day."""
-        async with self.world.session() as (session, _):
+        async with self.world.session(hook=hook) as (session, _):
             desk = Desk(self.spool) if has_desk else None
             monitor = Monitor(session, await session.look(), desk)
             return await monitor.look(since_s=self.world.clock.wall_s() - 86_400, **how)
@@ -159,6 +161,42 @@ async def test_not_more_than_asked_for(story: Story):
     assert len(report.failed) == 3
     assert report.batches[0].failed == 4
     assert (await story.report(limit=0)).failed == ()
+
+
+@pytest.mark.parametrize("status", [403, 404])
+async def test_records_that_adobe_does_not_give(story: Story, status: int):
+    """Where the files are gone or not for this credential, all the rest is still told."""
+    await story.deliver(_event(1), _event(2, object_type=[]))
+
+    async def refuse(_number: int, request: httpx.Request, handle: Handle) -> httpx.Response:
+        return httpx.Response(status) if "/export/" in request.url.path else await handle(request)
+
+    report = await story.report(hook=refuse)
+    (batch,) = report.batches
+    assert batch.unread.startswith(
+        f"Adobe refused to list the failed batch's files: {status} (GET /data/foundation/export/"
+    )
+    assert (batch.failed, report.failed, len(report.runs)) == (1, (), 1)
+    assert report.has_failures
+
+
+async def test_no_more_files_than_asked_for(story: Story):
+    """Once there are as many records as were asked for, no further file is read."""
+    await story.deliver(*(_event(number, object_type=[]) for number in range(4)))
+    asked: list[str] = []
+
+    async def many(_number: int, request: httpx.Request, handle: Handle) -> httpx.Response:
+        if "/export/" not in request.url.path:
+            return await handle(request)
+        path = request.url.params.get("path")
+        if path is None:
+            return httpx.Response(200, json={"data": [{"name": f"part-{n}"} for n in range(9)]})
+        asked.append(path)
+        return httpx.Response(200, text='{"body": {}}\n{"body": {}}\n')
+
+    report = await story.report(hook=many, limit=3)
+    assert len(report.failed) == 3
+    assert asked == ["part-0", "part-1"]
 
 
 async def test_another_day(story: Story):
