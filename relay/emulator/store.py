@@ -99,8 +99,10 @@ class Store:
         # Changed only through `sandbox`, `make_sandbox` and `drop_sandbox`.
         self._orgs: dict[str, Organisation] = {}
         self._saved_s = settings.clock.monotonic_s()
-        if settings.state_file is not None and settings.state_file.exists():
-            self._orgs = _read(settings.state_file)
+        if settings.state_file is not None:
+            if settings.state_file.exists():
+                self._orgs = _read(settings.state_file)
+            _try_to_write(settings.state_file)
 
     @property
     def now_s(self) -> float:
@@ -209,6 +211,22 @@ def _read(path: Path) -> dict[str, Organisation]:
     return orgs
 
 
+def _try_to_write(path: Path) -> None:
+    """
+    Make the file that a state is written through, so that a wrong place is told at the start.
+
+    Raises:
+        ConfigError: it cannot be made.
+    """
+    try:
+        with open(_beside(path), "ab", opener=_private):
+            pass
+    except OSError as error:
+        raise ConfigError(
+            f"{path} cannot be written: {error.strerror}", hint="give another file with --state"
+        ) from None
+
+
 def _org_in(org_id: str, item: Item) -> Organisation:
     tenant = item["tenant"]
     boxes = {
@@ -220,7 +238,7 @@ def _org_in(org_id: str, item: Item) -> Organisation:
 
 def _write(path: Path, content: bytes) -> None:
     """Replace *path* so that a crash leaves the old content or the new."""
-    beside = path.with_name(f".{path.name}.new")
+    beside = _beside(path)
     with open(beside, "wb", opener=_private) as file:
         file.write(content)
         file.flush()
@@ -231,6 +249,10 @@ def _write(path: Path, content: bytes) -> None:
         os.fsync(folder)
     finally:
         os.close(folder)
+
+
+def _beside(path: Path) -> Path:
+    return path.with_name(f".{path.name}.new")
 
 
 def _private(path: str, flags: int) -> int:

@@ -132,3 +132,11 @@ async def _caller(state, end: signal.Signals):
         process.send_signal(end)
         await process.communicate()
     assert process.returncode == (0 if end is signal.SIGTERM else -end)
+
+
+def test_a_place_that_takes_no_state_is_told_at_the_start(tmp_path):
+    """Where the state cannot be written, the emulator does not start, instead of losing it."""
+    state = tmp_path / "missing" / "adobe.json"
+    with pytest.raises(ConfigError) as caught:
+        create_app(EmulatorSettings(state_file=state))
+    assert caught.value.message == f"{state} cannot be written: No such file or directory"
