@@ -31,6 +31,9 @@ _ATTEMPTS = 5
 # `OAuth` asks only when its own, longer pauses are over: some of these cost nothing.
 _TOKEN_ATTEMPTS = 7
 _TIMEOUT_S = 30.0
+# For all of an answer, for the limit above begins anew with each byte that drips in; files of
+# refused records are large.
+_LONGEST_S = 300.0
 # Who waits at a terminal is told of a pause that is longer.
 _UNTOLD_S = 2.0
 
@@ -232,11 +235,12 @@ class AdobeHttp:
     ) -> tuple[Answer | AdobeError, float | None]:
         where = f"{request.method} {request.url.path}"
         try:
-            response = await self._client.send(request)
-        except httpx.TransportError as error:
+            async with asyncio.timeout(_LONGEST_S):
+                response = await self._client.send(request)
+        except (httpx.RequestError, TimeoutError) as error:
             was_sent = not isinstance(error, httpx.ConnectError | httpx.ConnectTimeout)
             return AdobeError(
-                f"no answer from Adobe to {doing}: {type(error).__name__} ({where})",
+                f"no readable answer from Adobe to {doing}: {type(error).__name__} ({where})",
                 hint=f"is {request.url.host}:{request.url.port or 443} reachable from here?",
                 is_temporary=True,
                 is_ambiguous=was_sent,

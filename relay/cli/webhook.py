@@ -219,7 +219,10 @@ async def _refuse_second(api: AppApi, endpoint: str, *, but: int = 0) -> None:
 
 def _address(endpoint: str) -> tuple[str, str]:
     """What makes two endpoints the same relay: host and path, whatever scheme and query."""
-    parts = urlsplit(endpoint)
+    try:
+        parts = urlsplit(endpoint)
+    except ValueError:  # no address, which Customer.io says
+        return endpoint, ""
     default = {"http": ":80", "https": ":443"}.get(parts.scheme.lower(), "")
     return parts.netloc.lower().removesuffix(default), parts.path.rstrip("/")
 

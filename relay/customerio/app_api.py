@@ -104,17 +104,15 @@ class AppApi:
         self, method: str, path: str, doing: str, body: Item | None
     ) -> tuple[Item | AdobeError, float | None]:
         try:
-            response = await self._client.request(
-                method,
-                self._base_url + path,
-                headers=self._headers,
-                json=body,
-                timeout=_TIMEOUT_S,
-            )
-        except httpx.TransportError as error:
+            # One limit for all of it: httpx's own begins anew with each byte that drips in.
+            async with asyncio.timeout(_TIMEOUT_S):
+                response = await self._client.request(
+                    method, self._base_url + path, headers=self._headers, json=body, timeout=None
+                )
+        except (httpx.RequestError, TimeoutError) as error:
             was_sent = not isinstance(error, httpx.ConnectError | httpx.ConnectTimeout)
             return AdobeError(
-                f"no answer from Customer.io to {doing}: {type(error).__name__}",
+                f"no readable answer from Customer.io to {doing}: {type(error).__name__}",
                 hint=f"is {self._base_url} reachable from here?",
                 is_temporary=True,
                 is_ambiguous=was_sent,

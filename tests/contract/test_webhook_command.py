@@ -150,8 +150,9 @@ async def test_command_refused(command, workspace, monkeypatch):
     assert (code, "email_liked" in err) == (2, True)
     code, _, err = await command("update", "--id", "1")
     assert (code, "nothing to change" in err) == (2, True)
-    code, _, err = await command("register", "--endpoint", "relay.example.com/x")
-    assert (code, "400" in err) == (1, True)
+    for endpoint in ("relay.example.com/x", "https://[relay"):
+        code, _, err = await command("register", "--endpoint", endpoint)
+        assert (code, "400" in err) == (1, True)
     monkeypatch.delenv("RELAY_CUSTOMERIO__APP_API_KEY")
     code, _, err = await command("status")
     assert (code, "app_api_key" in err) == (1, True)

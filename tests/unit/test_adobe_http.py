@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import asyncio
+from collections.abc import AsyncIterator, Callable
 from typing import Any
 
 import httpx
 import pytest
 
+from relay.adobe import http
 from relay.adobe.http import AdobeHttp, Answer, Tenancy
 from relay.clock import ManualClock
 from relay.errors import AdobeError, AuthError
@@ -59,7 +61,7 @@ class Caller:
             self.slept_s.append(seconds)
 
         async with httpx.AsyncClient(transport=httpx.MockTransport(handle)) as client:
-            http = AdobeHttp(
+            caller = AdobeHttp(
                 client,
                 base_url="https://adobe.example/",
                 tokens=self._tokens,
@@ -69,7 +71,7 @@ class Caller:
                 sleep=sleep,
                 progress=self.told.append,
             )
-            return await http.call(method, path, doing="do it", **how)
+            return await caller.call(method, path, doing="do it", **how)
 
 
 def _after(failures: int, *, status: int = 503, **headers: str):
@@ -184,6 +186,39 @@ async def test_a_creation_without_an_answer(error: type[Exception], *, repeats: 
         await caller("POST", json={})
     assert (caught.value.status, caught.value.is_ambiguous) == (0, True)
     assert len(caller.requests) == 1
+
+
+async def test_an_answer_that_cannot_be_read():
+    """Rubbish in an answer's encoding is asked for again, then told in a sentence."""
+
+    def answer(_number: int, _request: httpx.Request) -> httpx.Response:
+        encoded = {"content-encoding": "gzip"}
+        return httpx.Response(200, headers=encoded, stream=httpx.ByteStream(b"no gzip"))
+
+    caller = Caller(answer)
+    with pytest.raises(AdobeError) as caught:
+        await caller()
+    assert caught.value.message.startswith("no readable answer from Adobe to do it: DecodingError")
+    assert len(caller.requests) == 5
+
+
+async def test_an_answer_that_drips(monkeypatch: pytest.MonkeyPatch):
+    """An answer has a limit in all, not only between two of its bytes."""
+    monkeypatch.setattr(http, "_LONGEST_S", 0.1)
+
+    async def drip() -> AsyncIterator[bytes]:
+        while True:
+            await asyncio.sleep(0.01)
+            yield b" "
+
+    def answer(_number: int, _request: httpx.Request) -> httpx.Response:
+        return httpx.Response(200, content=drip())
+
+    caller = Caller(answer)
+    with pytest.raises(AdobeError) as caught:
+        await caller("POST", json={})
+    assert "TimeoutError" in caught.value.message
+    assert caught.value.is_ambiguous
 
 
 async def test_a_question_by_post():

@@ -1,0 +1,38 @@
+"""The App API's client, where the answer is none."""
+
+from __future__ import annotations
+
+import asyncio
+
+import httpx
+import pytest
+
+from relay.clock import ManualClock
+from relay.customerio import app_api
+from relay.customerio.app_api import AppApi
+from relay.errors import AdobeError
+
+
+async def _rubbish(_request: httpx.Request) -> httpx.Response:
+    return httpx.Response(
+        200, headers={"content-encoding": "gzip"}, stream=httpx.ByteStream(b"no gzip")
+    )
+
+
+async def _never(_request: httpx.Request) -> httpx.Response:
+    await asyncio.sleep(60)
+    return httpx.Response(200)
+
+
+@pytest.mark.parametrize(("handle", "name"), [(_rubbish, "DecodingError"), (_never, "Timeout")])
+async def test_no_readable_answer(monkeypatch: pytest.MonkeyPatch, handle, name: str):
+    """Rubbish and an answer that takes too long end in a sentence; a creation is not repeated."""
+    monkeypatch.setattr(app_api, "_TIMEOUT_S", 0.05)
+    async with httpx.AsyncClient(transport=httpx.MockTransport(handle)) as client:
+        api = AppApi(client, base_url="https://cio.example", api_key="k", clock=ManualClock())
+        with pytest.raises(AdobeError) as caught:
+            await api.create({"name": "x"})
+    assert caught.value.message.startswith(
+        f"no readable answer from Customer.io to create the webhook: {name}"
+    )
+    assert caught.value.is_ambiguous
