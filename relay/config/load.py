@@ -22,8 +22,15 @@ from typing import Any, Literal, TypeVar, get_args, get_origin
 
 from pydantic import BaseModel, SecretStr, ValidationError
 from pydantic.fields import FieldInfo
+from pydantic_core import ErrorDetails
 
-from relay.config.rules import route_problems, server_problems, shared_problems
+from relay.config.rules import (
+    route_problems,
+    server_problems,
+    service_problems,
+    shared_problems,
+    spool_problems,
+)
 from relay.config.table import (
     AdobeConfig,
     Config,
@@ -45,6 +52,23 @@ _SECTIONS: dict[str, type[BaseModel]] = {
     "log": LogConfig,
 }
 
+# By the first word of pydantic's name for the mistake. Only durations are fractions.
+_EXPECTED = {
+    "string": "text",
+    "tuple": 'a list such as ["one", "two"]',
+    "int": "a whole number",
+    "float": "a duration such as '5s'",
+    "bool": "true or false",
+}
+_FOUND: tuple[tuple[type, str], ...] = (
+    (str, "text"),
+    (bool, "true or false"),
+    (int, "a number"),
+    (float, "a number"),
+    (list, "a list"),
+    (dict, "a table"),
+    (object, "a date or a time"),
+)
 
 _M = TypeVar("_M", bound=BaseModel)
 
@@ -112,8 +136,10 @@ def _survey(raw: dict[str, Any], environ: Mapping[str, str], needs: Collection[s
         name: _validated(RouteConfig, value, f"routes.{name}", problems)
         for name, value in plain.get("routes", {}).items()
     }
-    # What stands in for a setting that is wrong is not wrong too.
+    # What stands in for a setting that is wrong, or for a list with an item that is, is not wrong
+    # too.
     told = {_place_of(problem) for problem in problems}
+    told |= {place.partition("[")[0] for place in told}
     problems += [one for one in _rules(sections, routes, needs) if _place_of(one) not in told]
     return Survey(Config.model_validate({**sections, "routes": routes}), tuple(problems))
 
@@ -191,7 +217,7 @@ class _Reader:
     def table(self, model: type[BaseModel], raw: object, where: str) -> dict[str, Any]:
         """Take what *model* knows out of *raw*."""
         if not isinstance(raw, dict):
-            self._problems.append(f"{where}: expected a table, found {type(raw).__name__}")
+            self._problems.append(f"{where}: expected a table, found {_found(raw)}")
             return {}
         fields = {field.alias or name: field for name, field in model.model_fields.items()}
         plain: dict[str, Any] = {}
@@ -246,6 +272,8 @@ class _Reader:
 def _resolved(text: str, environ: Mapping[str, str]) -> str:
     kind, _, place = text.partition(":")
     if kind == "env":
+        if not place:
+            raise _SecretProblem("expected the name of an environment variable after env:")
         secret = environ.get(place, "")
         if not secret:
             raise _SecretProblem(f"the environment variable {place} is not set or empty")
@@ -300,20 +328,53 @@ def _leave_out(table: dict[str, Any], place: tuple[int | str, ...]) -> None:
 
 def _sentences(error: ValidationError) -> Iterator[str]:
     """One sentence a mistake, without the value where it may be a secret."""
-    for item in error.errors(include_url=False, include_input=False, include_context=False):
+    for item in error.errors(include_url=False):
         path = "".join(f"[{at}]" if isinstance(at, int) else f".{at}" for at in item["loc"])
-        text = item["msg"].removeprefix("Value error, ")
-        text = "needed" if item["type"] == "missing" else text[:1].lower() + text[1:]
-        yield f"{path.removeprefix('.')}: {text}"
+        yield f"{path.removeprefix('.')}: {_sentence(item)}"
+
+
+def _sentence(item: ErrorDetails) -> str:
+    """Say what was expected in the words of TOML, not of the model's types."""
+    context = item.get("ctx", {})
+    match item["type"].partition("_")[0]:
+        case "missing":
+            return "needed"
+        case "value":
+            return item["msg"].removeprefix("Value error, ")
+        case "literal":
+            got = item["input"]
+            shown = f"got {got!r}" if type(got) in {str, int} else f"found {_found(got)}"
+            return f"expected {context['expected']}, {shown}"
+        case "greater" | "less":
+            (bound,) = context.values()
+            side = "least" if "ge" in context else "most"
+            return f"expected at {side} {bound:.0f}, got {item['input']}"
+        case "finite":
+            return f"expected an end, got {item['input']}"
+        case kind:
+            return f"expected {_EXPECTED[kind]}, found {_found(item['input'])}"
+
+
+def _found(value: object) -> str:
+    """Name what *value* is in TOML; the value itself may be a secret."""
+    return next(name for kind, name in _FOUND if isinstance(value, kind))
 
 
 def _rules(
     sections: Mapping[str, BaseModel], routes: Mapping[str, RouteConfig], needs: Collection[str]
 ) -> Iterator[str]:
     """Apply the rules to whatever has its types right."""
-    server, adobe = sections["server"], sections["adobe"]
+    server, spool, adobe = sections["server"], sections["spool"], sections["adobe"]
+    customerio = sections["customerio"]
     if "server" in needs and isinstance(server, ServerConfig):
         yield from server_problems(server)
+    if "spool" in needs and isinstance(spool, SpoolConfig):
+        yield from spool_problems(spool)
+    if "adobe" in needs and isinstance(adobe, AdobeConfig):
+        yield from service_problems("adobe.ims_url", adobe.ims_url)
+        yield from service_problems("adobe.platform_url", adobe.platform_url)
+    if "customerio" in needs and isinstance(customerio, CustomerioConfig) and customerio.api_url:
+        yield from service_problems("customerio.api_url", customerio.api_url)
     if "routes" not in needs:
         return
     if not routes:

@@ -11,7 +11,13 @@ from datetime import datetime
 from ipaddress import ip_address
 from urllib.parse import urlsplit
 
-from relay.config.table import AdobeConfig, InletConfig, RouteConfig, ServerConfig
+from relay.config.table import (
+    AdobeConfig,
+    InletConfig,
+    RouteConfig,
+    ServerConfig,
+    SpoolConfig,
+)
 
 # adobe.md §1.6: a streaming request may have 1 MB; Adobe does not say which, so the smaller.
 _REQUEST_MAX_BYTES = 1_000_000
@@ -68,7 +74,20 @@ def server_problems(server: ServerConfig) -> Iterator[str]:
             "server.sender_address_header: expected a header's name such as 'x-forwarded-for', "
             f"got {server.sender_address_header!r}"
         )
+    if server.listen == server.admin_listen and not server.listen.endswith(":0"):
+        yield "server.admin_listen: expected another port than server.listen's"
     yield from _limit_problems(server)
+
+
+def spool_problems(spool: SpoolConfig) -> Iterator[str]:
+    """Check ``[spool]``."""
+    if not spool.path:
+        yield "spool.path: expected a folder of its own, e.g. 'var/spool'"
+
+
+def service_problems(where: str, url: str) -> Iterator[str]:
+    """Check the address *url* of an API, which credentials are sent to."""
+    yield from _url_problems(where, url, "https://HOST")
 
 
 def _limit_problems(server: ServerConfig) -> Iterator[str]:
@@ -102,6 +121,10 @@ def route_problems(name: str, route: RouteConfig) -> Iterator[str]:
         yield f"{where}.path: {route.path} is taken, choose another"
     if not route.signing_keys:
         yield f"{where}.signing_keys: expected at least one key, or nobody could post"
+    for at, key in enumerate(route.signing_keys):
+        # Signed with nothing is not signed: anybody could post.
+        if not key.get_secret_value().strip():
+            yield f"{where}.signing_keys[{at}]: is empty, expected Customer.io's signing key"
     yield from inlet_problems(f"{where}.inlet", route.inlet)
 
 
@@ -113,13 +136,7 @@ def _is_path(text: str) -> bool:
 
 def inlet_problems(where: str, inlet: InletConfig) -> Iterator[str]:
     """Check one inlet."""
-    if not inlet.url:
-        yield (
-            f"{where}.url: needed; `relay provision apply` makes an inlet, "
-            "or copy the URL from the flow's source connection"
-        )
-    else:
-        yield from _url_problems(f"{where}.url", inlet.url)
+    yield from _address_problems(where, inlet)
     if inlet.batch_max_bytes >= _REQUEST_MAX_BYTES:
         yield f"{where}.batch_max_bytes: expected less than 1000000, got {inlet.batch_max_bytes}"
     yield from _pace_problems(where, inlet)
@@ -141,22 +158,45 @@ def inlet_problems(where: str, inlet: InletConfig) -> Iterator[str]:
             )
 
 
+def _address_problems(where: str, inlet: InletConfig) -> Iterator[str]:
+    if not inlet.url:
+        yield (
+            f"{where}.url: needed; `relay provision apply` makes an inlet, "
+            "or copy the URL from the flow's source connection"
+        )
+    else:
+        yield from _url_problems(f"{where}.url", inlet.url, "https://HOST/collection/ID")
+    if not _is_one_word(inlet.flow_id):
+        yield (
+            f"{where}.flow_id: expected the flow's id without white space, got {inlet.flow_id!r}"
+        )
+
+
 def _pace_problems(where: str, inlet: InletConfig) -> Iterator[str]:
     for key in ("timeout", "retry_max_delay", "probe_interval"):
         if not getattr(inlet, key):
             yield f"{where}.{key}: expected more than 0s, got 0s"
 
 
-def _url_problems(where: str, url: str) -> Iterator[str]:
+def _is_one_word(text: str) -> bool:
+    """Say whether *text* can stand in a URL or a header as it is."""
+    return text.isascii() and text.isprintable() and " " not in text
+
+
+def _url_problems(where: str, url: str, expected: str) -> Iterator[str]:
+    if not _is_one_word(url):
+        yield f"{where}: expected {expected} without white space"
+        return
     try:
         parts = urlsplit(url)
         host = parts.hostname or ""
         _ = parts.port
     except ValueError as error:
-        yield f"{where}: {error}"
+        reason = str(error)
+        yield f"{where}: expected {expected}: {reason[:1].lower()}{reason[1:]}"
         return
     if parts.scheme not in {"http", "https"} or not host:
-        yield f"{where}: expected https://HOST/collection/ID"
+        yield f"{where}: expected {expected}"
     elif parts.scheme == "http" and not is_loopback(host):
         yield f"{where}: plain http is for loopback only, expected https"
 

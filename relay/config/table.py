@@ -34,10 +34,10 @@ def _split(text: str) -> tuple[float, str]:
 
 def parse_duration_s(value: object) -> object:
     """Turn ``"250ms"``, ``"5s"``, ``"3d"`` into float seconds; ``""`` and numbers stay."""
-    if not isinstance(value, str):
+    if not isinstance(value, (str, bool)):
         return value
     try:
-        number, unit = _split(value)
+        number, unit = _split(str(value))
         return number * _DURATION[unit]
     except (ValueError, KeyError):
         raise ValueError(
@@ -56,8 +56,10 @@ def parse_size_bytes(value: object) -> object:
         raise ValueError(f"expected a size such as '64MiB' or '10GiB', got {value!r}") from None
 
 
-Seconds = Annotated[float, BeforeValidator(parse_duration_s), Field(ge=0)]
-Bytes = Annotated[int, BeforeValidator(parse_size_bytes), Field(ge=0)]
+# What no clock and no JSON can hold is no limit.
+_LARGEST_SIZE_BYTES = 2**62
+Seconds = Annotated[float, BeforeValidator(parse_duration_s), Field(ge=0, allow_inf_nan=False)]
+Bytes = Annotated[int, BeforeValidator(parse_size_bytes), Field(ge=0, le=_LARGEST_SIZE_BYTES)]
 
 
 def _setting(default: Any, description: str, **constraints: Any) -> Any:

@@ -179,6 +179,98 @@ def test_a_limit_that_refuses_everybody(write, key, value):
     assert problem.startswith(f"server.{key}: expected at least ")
 
 
+@pytest.mark.parametrize("key", ["timeout", "retry_max_delay", "probe_interval"])
+def test_an_inlet_that_is_never_left_in_peace_or_waited_for_without_end(write, key):
+    """No time at all would mean thousands of requests a second, or one that never ends."""
+    (problem,) = problems_of(write(f'{MINIMAL}{key} = "0s"\n'), {"KEY": "secret"})
+    assert problem.startswith(f"routes.marketing.inlet.{key}: expected more than 0s")
+
+
+@pytest.mark.parametrize("key", ["", "  ", "file:{blank}"])
+def test_a_signing_key_with_nothing_in_it(write, tmp_path, key):
+    """It is refused: what is signed with nothing, anybody can sign."""
+    blank = tmp_path / "blank"
+    blank.write_text(" \n")
+    text = MINIMAL.replace("env:KEY", key.format(blank=blank))
+    (problem,) = problems_of(write(text), {})
+    assert problem.startswith("routes.marketing.signing_keys[0]: is empty")
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("server.listen = 8080", "server.listen: expected text, found a number"),
+        ("server.workers = 'x'", "server.workers: expected a whole number, found text"),
+        (
+            "server.max_body_bytes = 1.5",
+            "server.max_body_bytes: expected a whole number, found a n",
+        ),
+        (
+            "server.lame_duck = []",
+            "server.lame_duck: expected a duration such as '5s', found a li",
+        ),
+        ("server.lame_duck = true", "server.lame_duck: expected a duration such as '250ms'"),
+        ("server.keep_alive = inf", "server.keep_alive: expected an end, got inf"),
+        (
+            "spool.max_bytes = '9999999TiB'",
+            "spool.max_bytes: expected at most 4611686018427387904",
+        ),
+        ("spool.reserve_bytes = -5", "spool.reserve_bytes: expected at least 0, got -5"),
+        ("spool.path = ''", "spool.path: expected a folder of its own"),
+        ("spool.path = 2026-01-31", "spool.path: expected text, found a date or a time"),
+        (
+            "log.level = 'loud'",
+            "log.level: expected 'debug', 'info', 'warning' or 'error', got 'l",
+        ),
+        ("log.level = true", "log.level: expected 'debug', 'info', 'warning' or 'error', found t"),
+        ("log = []", "log: expected a table, found a list"),
+        ("adobe.ims_url = 'http://ims.example'", "adobe.ims_url: plain http is for loopback only"),
+        ("adobe.platform_url = 'x'", "adobe.platform_url: expected https://HOST"),
+        (
+            "customerio.api_url = 'https://a b'",
+            "customerio.api_url: expected https://HOST without",
+        ),
+        (
+            "server.listen = '127.0.0.1:9090'",
+            "server.admin_listen: expected another port than server.listen's",
+        ),
+        (
+            "routes.n.signing_keys = 'env:KEY'",
+            'routes.n.signing_keys: expected a list such as ["one", "two"], found text',
+        ),
+        (
+            "routes.n.signing_keys = [5]",
+            "routes.n.signing_keys[0]: expected text, found a number",
+        ),
+        (
+            "routes.n.signing_keys = ['env:']",
+            "routes.n.signing_keys[0]: expected the name of an environment variable after env:",
+        ),
+    ],
+)
+def test_a_mistake_is_told_in_the_words_of_the_file(write, text, said):
+    """One sentence a mistake: what was expected and what is there, not the types of a model."""
+    inlet = "\nroutes.n.path = '/n'\nroutes.n.inlet.url = 'https://dcs.adobedc.net/collection/n'"
+    other = inlet if text.startswith("routes.n") else ""
+    (problem,) = problems_of(write(f"{text}{other}\n{MINIMAL}"), {"KEY": "secret"})
+    assert problem.startswith(said)
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "said"),
+    [
+        ("flow_id", r"a\nb", "flow_id: expected the flow's id without white space, got 'a\\nb'"),
+        ("url", "https://x/collection/a b", "url: expected https://HOST/collection/ID without wh"),
+        ("url", "https://x:99999/", "url: expected https://HOST/collection/ID: port out of range"),
+    ],
+)
+def test_an_address_that_cannot_be_sent(write, key, value, said):
+    """What no request can carry is a mistake in the settings, not one of every request."""
+    text = MINIMAL.rpartition("url")[0] if key == "url" else MINIMAL
+    (problem,) = problems_of(write(f'{text}{key} = "{value}"\n'), {"KEY": "secret"})
+    assert problem.startswith(f"routes.marketing.inlet.{said}")
+
+
 def test_two_routes_on_one_path(write):
     """Two routes cannot have one path; with or without a slash at the end is the same path."""
     text = MINIMAL + MINIMAL.replace("marketing", "other").replace(
@@ -225,7 +317,7 @@ def test_a_value_where_a_table_should_be(write):
     """A value in the place of a table is told, from the file and from the environment."""
     found = problems_of(write("spool = 1\n" + MINIMAL), {"KEY": "k", "RELAY_SPOOL__PATH": "x"})
     assert found[0] == "RELAY_SPOOL__PATH: spool is a value in the file, expected a table"
-    assert "spool: expected a table, found int" in found
+    assert "spool: expected a table, found a number" in found
 
 
 @pytest.mark.parametrize(
