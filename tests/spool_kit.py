@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import sqlite3
 from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -123,3 +124,18 @@ def newest_segment(folder: Path) -> Path:
 def size_bytes(kept: Envelope) -> int:
     """Say how many bytes of the log *kept* takes."""
     return len(b"".join(frame.encode_run([kept], 1, 0, 1, 0)))
+
+
+def change(path: Path, sql: str) -> None:
+    """Change the state as nobody should."""
+    connection = sqlite3.connect(path)
+    with connection:
+        connection.execute(sql)
+    connection.close()
+
+
+def overwrite(path: Path, offset: int, data: bytes) -> None:
+    """Write over a part of a file."""
+    with path.open("r+b") as file:
+        file.seek(offset)
+        file.write(data)

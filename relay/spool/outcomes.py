@@ -100,6 +100,10 @@ class Outcomes:
         )
         return [row[0] for row in rows]
 
+    def kinds(self) -> list[tuple[str, str]]:
+        """List the pairs of outcome and reason that there are, as they stand in the file."""
+        return self._database.rows("SELECT DISTINCT outcome, reason FROM outcomes")
+
     def count(self) -> int:
         """Count all rows."""
         return int(self._database.value("SELECT count(*) FROM outcomes"))

@@ -117,6 +117,10 @@ class Ranges:
         self._database.insert(f"INSERT INTO ranges ({_COLUMNS})", parts)
         return row
 
+    def kinds(self) -> list[tuple[str, str]]:
+        """List the pairs of outcome and reason that there are, as they stand in the file."""
+        return self._database.rows("SELECT DISTINCT outcome, reason FROM ranges")
+
     def count(self) -> int:
         """Count the positions of all rows."""
         return int(self._database.value("SELECT coalesce(sum(last - first + 1), 0) FROM ranges"))

@@ -15,6 +15,8 @@ from relay.spool.dedupe import key_of
 from relay.spool.outcomes import conditions
 from relay.spool.port import Found, Query
 
+COLUMNS = "position, route, received_at_s, size_bytes, attempt, event_id, event_key"
+
 
 class Waiting(NamedTuple):
     """A replay that waits: *seq* is its turn."""
@@ -37,20 +39,21 @@ class Replays:
 
     def add(self, found: Found) -> None:
         """Let *found* wait for its next attempt."""
-        self._database.execute(
-            "INSERT INTO replays (position, route, received_at_s, size_bytes, attempt, event_id, "
-            "event_key) VALUES (?, ?, ?, ?, ?, ?, ?)",
-            (
-                found.position,
-                found.route,
-                found.received_at_s,
-                found.size_bytes,
-                found.attempt + 1,
-                found.event_id,
-                key_of(found.event_id) if found.event_id else None,
-            ),
+        row = (
+            found.position,
+            found.route,
+            found.received_at_s,
+            found.size_bytes,
+            found.attempt + 1,
+            found.event_id,
+            key_of(found.event_id) if found.event_id else None,
         )
+        self.put_back([row])
         self.count += 1
+
+    def put_back(self, rows: Sequence[Sequence[Any]]) -> None:
+        """Write rows that were read from another state; `load` counts them."""
+        self._database.insert(f"INSERT INTO replays ({COLUMNS})", rows)
 
     def attempts(self, positions: Sequence[int]) -> dict[int, int]:
         """Say for which attempt those of *positions* wait that do."""

@@ -4,13 +4,15 @@ The state opened; and when it is missing or damaged, made anew from what the log
 A damaged ``state.db`` is set aside as ``state.db.damaged-N``, never deleted. In the new one every
 entry that the log keeps is pending again, what retention folded has its totals from the file
 ``folded``. What only the old state had, which is quarantined entries whose segment is gone, is
-saved as far as it reads right (`relay.spool.rescue`); the rest is lost and reported.
+saved as far as it reads right (`relay.spool.rescue`); the rest is lost and reported. An old state
+from a backup may hold in quarantine what has ended since: that is in quarantine again, and what
+`folded` counted for it is taken back.
 """
 
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -63,17 +65,17 @@ def open_state(source: StateSource) -> tuple[State, list[str]]:
     try:
         name = set_aside(path)
         rescued = rescue(path.with_name(name), source.before)
-        state = _make(_database(source), source, rescued)
+        state, saved = _make(_database(source), source, rescued)
     except sqlite3.Error as error:
         raise SpoolError(
             f"the state cannot be made anew: {error}", hint="check the disk of spool.path"
         ) from error
     kept = f"; it is set aside as {name}" if (source.folder / name).exists() else ""
     notes = [f"state.db {problem}{kept}; every event that the log keeps is pending again"]
-    if rescued:
-        notes.append(f"{len(rescued)} quarantined events were saved from it")
-    lost = state.accounts.totals.get(("", Outcome.LOST, Reason.STATE_DAMAGED), 0)
-    if lost:
+    if saved:
+        notes.append(f"{saved} quarantined events were saved from it")
+    lost = _unknown(source, saved)
+    if lost > 0:
         notes.append(f"lost {lost} events below position {source.before}: only state.db had them")
     return state, notes
 
@@ -92,7 +94,7 @@ def _open(source: StateSource) -> tuple[State, list[str]]:
     database = _database(source)
     try:
         if database.is_new and source.is_fresh:
-            return _make(database, source), []
+            return _make(database, source)[0], []
         state = _state(database, source)
         _check(state, database, source)
     except BaseException:
@@ -107,6 +109,7 @@ def _check(state: State, database: Database, source: StateSource) -> None:
 
     Raises:
         sqlite3.DatabaseError: it cannot.
+        ValueError: it holds a value that nobody wrote.
     """
     if database.is_new:
         raise sqlite3.DatabaseError("it is empty")
@@ -114,6 +117,7 @@ def _check(state: State, database: Database, source: StateSource) -> None:
     state.load()
     if state.accounts.before < source.before:
         raise sqlite3.DatabaseError("it is older than what retention deleted")
+    state.check_values()
     snapshot = state.snapshot()
     ended, rows = snapshot.passed - snapshot.waiting, state.count_outcomes()
     # A row or a total is not what was written; believing any of them could lose an event.
@@ -129,22 +133,63 @@ def _state(database: Database, source: StateSource) -> State:
     )
 
 
-def _make(database: Database, source: StateSource, rescued: Sequence[Rescued] = ()) -> State:
-    """Make the tables, durable, with what is known of what is gone."""
-    folded = dict(source.folded)
-    unknown = source.before - 1 - sum(folded.values()) - len(rescued)
-    if unknown > 0:
-        folded["", Outcome.LOST, Reason.STATE_DAMAGED] = unknown
+def _make(
+    database: Database, source: StateSource, rescued: Iterable[Rescued] = ()
+) -> tuple[State, int]:
+    """
+    Make the tables, durable, with what is known of what is gone; say how many were *rescued*.
+
+    These come one by one, because their bytes may be more than fits into memory.
+    """
     state = _state(database, source)
+    saved = 0
     with database.transaction():
         database.create()
+        for one in rescued:
+            _put_back(state, one)
+            saved += 1
+        folded = _folded(source, saved)
         state.accounts.fold(source.before, folded)
         state.accounts.change(folded)
-        for one in rescued:
-            state.accounts.change({(one.route, Outcome.QUARANTINED, one.reason): 1})
-        state.outcomes.put_back([one.outcome_row for one in rescued])
-        state.quarantine.put_back([one.copy_row for one in rescued])
         state.facts.set_number("cursor", source.before - 1)
     state.load()
     state.sync()
-    return state
+    return state, saved
+
+
+def _put_back(state: State, one: Rescued) -> None:
+    state.quarantine.put_back([one.copy_row])
+    if one.reason is None:
+        state.replays.put_back([one.row])
+    else:
+        state.outcomes.put_back([one.row])
+        state.accounts.change({(one.route, Outcome.QUARANTINED, one.reason): 1})
+
+
+def _unknown(source: StateSource, saved: int) -> int:
+    """
+    Count the deleted positions whose outcome only the old state knew.
+
+    Negative when some of those *saved* are counted in ``folded`` too.
+    """
+    return source.before - 1 - sum(source.folded.values()) - saved
+
+
+def _folded(source: StateSource, saved: int) -> Totals:
+    """Say how all that is deleted ended, but for those *saved*."""
+    folded, unknown = dict(source.folded), _unknown(source, saved)
+    if unknown > 0:
+        # Beside those that an earlier damage cost.
+        key = ("", Outcome.LOST, Reason.STATE_DAMAGED)
+        folded[key] = folded.get(key, 0) + unknown
+        return folded
+    # Nobody knows how those ended that are saved again: most that leave the quarantine were
+    # dropped, or replayed.
+    again = -unknown
+    for outcome in (Outcome.DISCARDED, *Outcome):
+        for key, count in folded.items():
+            if key[1] is outcome:
+                taken = min(again, count)
+                folded[key] = count - taken
+                again -= taken
+    return folded

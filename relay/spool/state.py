@@ -344,6 +344,17 @@ class State:
             with self.writing():
                 self._dedupe.expire(now_s)
 
+    def check_values(self) -> None:
+        """
+        Look at what no sum shows.
+
+        Raises:
+            ValueError: a row's reason or outcome is none.
+        """
+        for outcome, reason in (*self.ranges.kinds(), *self.outcomes.kinds()):
+            if OUTCOME_OF[Reason(reason)] != outcome:
+                raise ValueError("an outcome that its reason does not have")
+
     def count_outcomes(self) -> int:
         """Count the positions that have an outcome by their rows."""
         folded = sum(self.accounts.folded.values())

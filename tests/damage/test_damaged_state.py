@@ -10,10 +10,12 @@ from pathlib import Path
 import pytest
 from spool_kit import (
     account,
+    change,
     copy_of,
     envelope,
     envelopes,
     open_spool,
+    overwrite,
     settlement,
     settlements,
     spool_at,
@@ -21,13 +23,9 @@ from spool_kit import (
     take_all,
 )
 
-from relay.clock import ManualClock
 from relay.errors import SpoolFailed, SpoolVersion
 from relay.outcome import Outcome, Reason
 from relay.spool import database
-from relay.spool.port import Query
-
-DAY_S = 86_400
 
 
 async def settled(folder: Path) -> None:
@@ -51,6 +49,8 @@ HURTS = {
     "an outcome removed": lambda path: change(path, "DELETE FROM outcomes WHERE position = 7"),
     "a range removed": lambda path: change(path, "DELETE FROM ranges"),
     "a range made longer": lambda path: change(path, "UPDATE ranges SET last = 10"),
+    "a reason that is none": lambda path: change(path, "UPDATE ranges SET reason = 'acceptel'"),
+    "another outcome's reason": lambda path: change(path, "UPDATE outcomes SET outcome = 'lost'"),
     "a table dropped": lambda path: change(path, "DROP TABLE replays"),
 }
 
@@ -58,21 +58,6 @@ HURTS = {
 def other_database(path: Path) -> None:
     """Some database, but no spool's."""
     change(path, "CREATE TABLE notes (text)")
-
-
-def change(path: Path, sql: str) -> None:
-    """Change the state as nobody should."""
-    connection = sqlite3.connect(path)
-    with connection:
-        connection.execute(sql)
-    connection.close()
-
-
-def overwrite(path: Path, offset: int, data: bytes) -> None:
-    """Write over a part of a file."""
-    with path.open("r+b") as file:
-        file.seek(offset)
-        file.write(data)
 
 
 @pytest.mark.parametrize("hurt", HURTS)
@@ -147,105 +132,6 @@ async def test_a_damaged_write_ahead_log_loses_settlements_not_events(tmp_path):
     assert account(folder).delivered == 10
 
 
-async def retained(folder: Path, clock: ManualClock) -> int:
-    """Forty large entries, 3 quarantined, all others delivered; old segments deleted."""
-    async with spool_at(folder, clock) as spool:
-        for number in range(1, 41):
-            await spool.append([envelope(number, size=8000)])
-        entries = await take(spool, 40)
-        await spool.settle([settlement(entries[2], Reason.SCHEMA_VIOLATION)])
-        await spool.settle(settlements(entry for entry in entries if entry.position != 3))
-        clock.advance(4 * DAY_S)
-        await spool._keeper.tick(retain=True)
-        first = spool.stats().first_position
-        assert first > 3
-        assert spool.stats().outcomes[Outcome.QUARANTINED] == 1
-        assert (await spool.body(3)).body == envelope(3, size=8000).body
-    return first
-
-
-async def test_what_retention_deleted_keeps_its_outcome(tmp_path):
-    """Made anew, the state knows deleted events by the file beside the log."""
-    folder, clock = tmp_path / "spool", ManualClock()
-    first = await retained(folder, clock)
-    assert account(folder).delivered == 39
-    (folder / "state.db").unlink()
-    async with spool_at(folder, clock) as spool:
-        stats = spool.stats()
-        assert stats.pending == 40 - first + 1
-        assert stats.outcomes[Outcome.DELIVERED] == first - 2
-        assert stats.outcomes_by_reason["", Outcome.LOST, Reason.STATE_DAMAGED] == 1
-        assert any("lost 1 events below" in one for one in stats.damage)
-    assert account(folder).accepted == 40
-
-
-@pytest.mark.parametrize("hurt", ["a total changed", "a range removed", "noise inside"])
-async def test_the_quarantine_is_saved_from_a_damaged_state(tmp_path, hurt):
-    """A quarantined entry whose segment is gone survives damage elsewhere in the state."""
-    folder, clock = tmp_path / "spool", ManualClock()
-    first = await retained(folder, clock)
-    path = folder / "state.db"
-    if hurt == "noise inside":
-        connection = sqlite3.connect(path)
-        sql = "SELECT rootpage FROM sqlite_master WHERE name = 'ranges'"
-        page = connection.execute(sql).fetchone()[0]
-        connection.close()
-        overwrite(path, (page - 1) * 4096, b"\xa5" * 4096)
-    else:
-        HURTS[hurt](path)
-    async with spool_at(folder, clock) as spool:
-        assert any("1 quarantined events were saved" in one for one in spool.stats().damage)
-        stats = spool.stats()
-        assert stats.outcomes_by_reason["a", Outcome.QUARANTINED, Reason.SCHEMA_VIOLATION] == 1
-        assert (stats.outcomes[Outcome.LOST], stats.pending) == (0, 41 - first)
-        assert await spool.body(3) == envelope(3, size=8000)
-        (found,) = await spool.find(Query(event_id="id-3"))
-        assert found.reason is Reason.SCHEMA_VIOLATION
-    assert account(folder).quarantined == 1
-
-
-async def test_a_damaged_copy_is_not_saved(tmp_path):
-    """A copy whose own bytes are damaged is not saved but reported lost."""
-    folder, clock = tmp_path / "spool", ManualClock()
-    await retained(folder, clock)
-    change(folder / "state.db", "UPDATE quarantine SET body = zeroblob(8000)")
-    change(folder / "state.db", "UPDATE totals SET count = count + 1")
-    async with spool_at(folder, clock) as spool:
-        assert spool.stats().outcomes[Outcome.LOST] == 1
-        assert await spool.body(3) is None
-    account(folder)
-
-
-async def test_a_state_older_than_retention_is_not_believed(tmp_path):
-    """A state put back from a backup, from before retention, is set aside and made anew."""
-    folder, clock = tmp_path / "spool", ManualClock()
-    async with spool_at(folder, clock):
-        pass
-    shutil.copy(folder / "state.db", tmp_path / "backup")
-    first = await retained(folder, clock)
-    shutil.copy(tmp_path / "backup", folder / "state.db")
-    async with spool_at(folder, clock) as spool:
-        assert "older than what retention deleted" in spool.stats().damage[0]
-        assert spool.stats().pending == 41 - first
-    account(folder)
-
-
-@pytest.mark.parametrize("hurt", [None, b"", b"{}\n00000000\n", b"\xff\xfe"])
-async def test_a_damaged_totals_file_is_written_again_from_the_state(tmp_path, hurt):
-    """While the state is whole, the file beside the log is no more than its copy."""
-    folder, clock = tmp_path / "spool", ManualClock()
-    await retained(folder, clock)
-    whole = (folder / "folded").read_bytes()
-    if hurt is None:
-        (folder / "folded").unlink()
-    else:
-        (folder / "folded").write_bytes(hurt)
-    async with spool_at(folder, clock) as spool:
-        assert spool.stats().outcomes[Outcome.DELIVERED] == 39
-    assert (folder / "folded").read_bytes() == whole
-    account(folder)
-
-
 async def test_a_newer_state_is_left_alone(tmp_path):
     """A state of a newer relay is refused with a sentence, not set aside."""
     folder = tmp_path / "spool"
@@ -274,20 +160,6 @@ async def test_damage_found_while_running_is_told(tmp_path):
             path.unlink()
         with pytest.raises(SpoolFailed, match="malformed"):
             await spool.body(30)
-
-
-async def test_a_damaged_copy_in_quarantine_is_not_handed_out(tmp_path):
-    """A flipped bit in quarantined bytes is found by their checksum, and named by the audit."""
-    folder, clock = tmp_path / "spool", ManualClock()
-    await retained(folder, clock)
-    change(folder / "state.db", "UPDATE quarantine SET body = zeroblob(length(body))")
-    async with spool_at(folder, clock) as spool:
-        assert await spool.body(3) is None
-        assert (await spool.replay(Query(position=3))).done == 1
-        assert await take_all(spool) == []
-    async with spool_at(folder, clock) as spool:
-        assert spool.stats().outcomes[Outcome.LOST] == 1
-    account(folder)
 
 
 def test_the_search_for_damage_ends_in_time(tmp_path, monkeypatch):
