@@ -97,13 +97,13 @@ class World:
     ) -> AsyncIterator[tuple[Session, Wire]]:
         """One run: its own clients and token; *memory* names the folder of the ids."""
         wire = Wire(self.app, hook)
-        async with httpx.AsyncClient(transport=wire, base_url="http://adobe:8090") as client:
+        async with httpx.AsyncClient(transport=wire, base_url="https://adobe:8090") as client:
             config = load_config(
                 None,
                 {
                     "RELAY_ADOBE__CLIENT_ID": "env:ID",
                     "RELAY_ADOBE__CLIENT_SECRET": "env:SECRET",
-                    "RELAY_ADOBE__IMS_URL": "http://adobe:8090",
+                    "RELAY_ADOBE__IMS_URL": "https://adobe:8090",
                     "ID": client_id,
                     "SECRET": SECRET,
                 },
@@ -111,7 +111,7 @@ class World:
             )
             http = AdobeHttp(
                 client,
-                base_url="http://adobe:8090",
+                base_url="https://adobe:8090",
                 tokens=OAuth(config.adobe, client, self.clock),
                 tenancy=Tenancy(client_id, ORG, sandbox),
                 clock=self.clock,

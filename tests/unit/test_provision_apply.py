@@ -40,7 +40,7 @@ async def test_from_nothing(world: World):
     applied = await world.apply()
     assert world.made() == ONE_OF_EACH
     assert applied.state == "enabled"
-    assert applied.inlet_url.startswith("http://adobe:8090/collection/")
+    assert applied.inlet_url.startswith("https://adobe:8090/collection/")
     made = [step.resource for step in applied.steps if step.action is Action.CREATE]
     assert made == ["field_group", "schema", "dataset", "mapping", "source", "target", "flow"]
 

@@ -27,7 +27,7 @@ async def test_wrong_credentials(tmp_path: Path):
     error = await _error(world)
     assert isinstance(error, AuthError)
     assert error.message == (
-        "the identity service http://adobe:8090/ims/token/v3 refused a token: 400 invalid_client"
+        "the identity service https://adobe:8090/ims/token/v3 refused a token: 400 invalid_client"
     )
     assert error.hint == "check adobe.client_id, adobe.client_secret and adobe.scopes"
 
