@@ -20,6 +20,7 @@ from relay.mapping.function import Context, FunctionFailed
 from relay.mapping.limits import (
     MAX_ITEMS,
     MAX_LAMBDA_CALLS,
+    MAX_LAMBDA_S,
     MAX_SLOW_S,
     MAX_TEXT_CHARS,
     MAX_WORK,
@@ -48,6 +49,7 @@ SWALLOWED: Final = frozenset({"operand", "method", "function"})
 
 _SMALL = 4096
 _SHOWN_CHARS = 60
+_LOOKS_AT_THE_CLOCK = 16  # calls of lambdas between two looks
 SLOW_FROM_S = 0.001
 """Below this a call is not slow, only unlucky with the scheduler."""
 
@@ -67,8 +69,9 @@ class Evaluation:
     _work = MAX_WORK
     _lambda_calls = MAX_LAMBDA_CALLS
     _slow_s = MAX_SLOW_S
-    # The thread's processor time after the last slow call.
+    # The thread's processor time after the last slow call, and at the first lambda's.
     _busy_s: float | None = None
+    _lambdas_from_s: float | None = None
 
     def __init__(self, record: Mapping[str, Any], context: Context | None) -> None:
         self.record = record
@@ -77,7 +80,8 @@ class Evaluation:
     def renew(self) -> None:
         """Give back all there is to spend, for the next expression over the same record."""
         self._work, self._lambda_calls = MAX_WORK, MAX_LAMBDA_CALLS
-        self._slow_s, self._busy_s, self.is_spent = MAX_SLOW_S, None, False
+        self._slow_s, self._busy_s, self._lambdas_from_s = MAX_SLOW_S, None, None
+        self.is_spent = False
 
     def restart(self) -> None:
         """Give back what was made and called, not the time, to evaluate the same once more."""
@@ -137,12 +141,18 @@ class Evaluation:
         Count one call of a lambda.
 
         Raises:
-            LimitPassed: there were too many.
+            LimitPassed: there were too many, or they took too long.
         """
         self.is_spent = True
         self._lambda_calls -= 1
         if self._lambda_calls < 0:
             raise LimitPassed(f"lambdas are called more than {MAX_LAMBDA_CALLS} times")
+        if self._lambda_calls % _LOOKS_AT_THE_CLOCK == 0:
+            busy_s = time.thread_time()
+            if self._lambdas_from_s is None:
+                self._lambdas_from_s = busy_s
+            elif busy_s - self._lambdas_from_s > MAX_LAMBDA_S:
+                raise LimitPassed(f"lambdas took more than {MAX_LAMBDA_S} s together")
 
 
 def _now_ms() -> int:

@@ -14,9 +14,9 @@ from relay.mapping.evaluate import Code, Evaluation
 from relay.mapping.function import Context
 from relay.mapping.fused import fused
 from relay.mapping.limits import LimitPassed
-from relay.mapping.nodes import Node
+from relay.mapping.nodes import Chain, Lambda, Node, walk
 from relay.mapping.parser import parse
-from relay.mapping.values import JavaArray, JavaSet, Key, Range, to_string
+from relay.mapping.values import JavaArray, JavaSet, Key, Range, bounded, to_string
 
 _AS_THEY_ARE: Final = frozenset({str, int, bool, float, type(None)})
 
@@ -33,16 +33,20 @@ class Expression:
     """
     A compiled expression; *tree* is what it was parsed to, *code* what runs.
 
+    *multiplies* says that a result may hold one part of the record, or a range, any number of
+    times, and wants to be `bounded` before it is copied.
+
     Who runs *code* over an evaluation of his own gets the language's values as they are, and one
     of `FAULTS`.
     """
 
-    __slots__ = ("code", "source", "tree")
+    __slots__ = ("code", "multiplies", "source", "tree")
 
     def __init__(self, source: str, tree: Node, code: Code) -> None:
         self.source = source
         self.tree = tree
         self.code = code
+        self.multiplies = any(_multiplies(node) for node, _ in walk(tree))
 
     def evaluate(self, record: Mapping[str, Any], context: Context | None = None) -> Any:
         """
@@ -58,7 +62,9 @@ class Expression:
         """
         try:
             value = self.code(Evaluation(record, context))
-            return value if type(value) in _AS_THEY_ARE else handed_out(value)
+            if type(value) in _AS_THEY_ARE:
+                return value
+            return handed_out(bounded(value) if self.multiplies else value)
         except FAULTS as error:
             raise self.problem(error) from None
 
@@ -73,6 +79,11 @@ class Expression:
 
     def __repr__(self) -> str:
         return f"Expression({self.source!r})"
+
+
+def _multiplies(node: Node) -> bool:
+    is_range = isinstance(node, Chain) and any(each.operator == ".." for each in node.rest)
+    return is_range or isinstance(node, Lambda)
 
 
 def compile_expression(source: str) -> Expression:

@@ -165,6 +165,9 @@ class Fusion:
 
     def _reference(self, node: nodes.Reference, steps: tuple[nodes.Step, ...]) -> Piece | None:
         names = plain_names(node)
+        # The text of a path has one pair of brackets in the other for each name.
+        if len(names) > _MAX_DEPTH:
+            return None
         if names:
             return Piece(self._path(names, self.constant(self._compiler.code(node))))
         last = steps[-1]

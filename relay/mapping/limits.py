@@ -27,10 +27,16 @@ MAX_DIGITS: Final = 4_000
 """Decimal digits of a whole number; Python itself refuses to print more than 4,300."""
 
 MAX_TEXT_CHARS: Final = 16 * 1024 * 1024
-"""Characters of one text value: as much as the largest body that is mapped at all (16 MiB)."""
+"""
+Characters of one text value, and of all in a result that lambdas or ranges made: as much as the
+largest body that is mapped at all (16 MiB).
+"""
 
 MAX_ITEMS: Final = 1_000_000
-"""Elements of one list: a body of 16 MiB can hold hardly more."""
+"""
+Elements of one list, and of all in such a result, where a lambda can put one large field into
+each element of a list: a body of 16 MiB can hold hardly more.
+"""
 
 MAX_WORK: Final = 64 * 1024 * 1024
 """
@@ -40,6 +46,12 @@ text, so that ``a + a + a + …`` over a large body ends in well under a second.
 
 MAX_LAMBDA_CALLS: Final = 200_000
 """Calls of lambdas in one evaluation, half a second's worth: one for each element of a list."""
+
+MAX_LAMBDA_S: Final = 2.0
+"""
+Seconds of the processor from an evaluation's first call of a lambda to its last: what a body does
+to two large texts takes milliseconds, and is done for each element.
+"""
 
 MAX_SLOW_S: Final = 1.0
 """

@@ -15,7 +15,7 @@ from relay.mapping.expression import handed_out, key_text
 from relay.mapping.java_dates import ZonedDateTime
 from relay.mapping.limits import MAX_DIGITS, LimitPassed
 from relay.mapping.numbers import Float, float_text
-from relay.mapping.values import Range
+from relay.mapping.values import Range, bounded
 
 PLAIN: Final = frozenset({str, int, bool, float, type(None)})
 """Types whose values need no copy."""
@@ -51,6 +51,11 @@ def plain(value: Any) -> Any:
     if isinstance(value, ZonedDateTime):
         return value.iso_offset
     return _number(value) if isinstance(value, Decimal) else handed_out(value)
+
+
+def plain_bounded(value: Any) -> Any:
+    """Do what `plain` does with a result that may hold one part any number of times."""
+    return plain(bounded(value))
 
 
 def _number(value: Decimal) -> int | float:

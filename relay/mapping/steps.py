@@ -19,7 +19,7 @@ from relay.mapping.evaluate import Evaluation
 from relay.mapping.expression import FAULTS
 from relay.mapping.paths import EACH, Path
 from relay.mapping.places import MISSING, PlaceTakenError, dense, put, read, remove, write
-from relay.mapping.results import PLAIN, plain
+from relay.mapping.results import PLAIN, plain, plain_bounded
 from relay.mapping.rows import Row, SourceType
 from relay.schema import Kind, Node
 from relay.schema.convert import Fit, fitting, passing
@@ -241,7 +241,7 @@ def _static_step(row: Row, path: Path, fit: Fit) -> Step:
 def _named_expression_step(row: Row, path: tuple[str, ...], fit: Fit, passes: type) -> Step:
     assert row.expression is not None
     code, parents, leaf = row.expression.code, path[:-1], path[-1]
-    taken = _taken(row)
+    copy, taken = plain_bounded if row.expression.multiplies else plain, _taken(row)
 
     def step(
         evaluation: Evaluation, record: dict[str, Any], warnings: list[MappingWarning]
@@ -251,7 +251,7 @@ def _named_expression_step(row: Row, path: tuple[str, ...], fit: Fit, passes: ty
         try:
             value = code(evaluation)
             if type(value) is not passes:
-                value = fit(value if type(value) in PLAIN else plain(value))
+                value = fit(value if type(value) in PLAIN else copy(value))
         except FAULTS as error:
             warnings.append(_failed(row, error))
             value = None
@@ -266,6 +266,7 @@ def _named_expression_step(row: Row, path: tuple[str, ...], fit: Fit, passes: ty
 def _expression_step(row: Row, path: Path, fit: Fit) -> Step:
     assert row.expression is not None
     code, taken = row.expression.code, _taken(row)
+    copy = plain_bounded if row.expression.multiplies else plain
 
     def step(
         evaluation: Evaluation, record: dict[str, Any], warnings: list[MappingWarning]
@@ -273,7 +274,7 @@ def _expression_step(row: Row, path: Path, fit: Fit) -> Step:
         if evaluation.is_spent:
             evaluation.renew()
         try:
-            value = plain(code(evaluation))
+            value = copy(code(evaluation))
         except FAULTS as error:
             warnings.append(_failed(row, error))
             value = None

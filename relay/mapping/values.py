@@ -31,12 +31,13 @@ own ``==`` stands in `relay.mapping.comparison`.
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator
 from decimal import Decimal
 from typing import Any, Final
 
 from relay.mapping.java_text import length as utf16_length
-from relay.mapping.limits import MAX_ITEMS, LimitPassed
+from relay.mapping.limits import MAX_ITEMS, MAX_TEXT_CHARS, LimitPassed
 from relay.mapping.numbers import (
     INT_MAX,
     INT_MIN,
@@ -57,6 +58,7 @@ __all__ = [
     "Key",
     "Long",
     "Range",
+    "bounded",
     "equal",
     "java_type",
     "plain",
@@ -102,7 +104,7 @@ class Range:
         return self.low < INT_MIN or self.high > INT_MAX
 
     def __len__(self) -> int:
-        return self.high - self.low + 1
+        return min(self.high - self.low + 1, sys.maxsize)
 
     def __iter__(self) -> Iterator[int]:
         step = 1 if self.first <= self.last else -1
@@ -224,6 +226,9 @@ def to_string(value: Any) -> str:
     Write *value* as ``String.valueOf`` does: ``null``, ``true``, ``2.0``, ``[a, b]``, ``{k=v}``.
 
     The text of an array is its address in the engine; here every address is 1.
+
+    Raises:
+        LimitPassed: a list or a map is too long to be written out.
     """
     if isinstance(value, str):
         return str(value)
@@ -235,14 +240,21 @@ def to_string(value: Any) -> str:
         return _number_text(value)
     if isinstance(value, JavaArray):
         return f"{_array_class(value)}@1"
-    if isinstance(value, list):
-        return f"[{', '.join(map(to_string, value))}]"
-    if isinstance(value, dict):
-        pairs = (f"{to_string(_bare(key))}={to_string(held)}" for key, held in value.items())
-        return f"{{{', '.join(pairs)}}}"
+    if isinstance(value, (list, dict)):
+        return _parts_text(bounded(value))
     if isinstance(value, Range):
         return _range_text(value)
     return str(value)
+
+
+def _parts_text(value: Any) -> str:
+    """Write a list or a map whose length is known to be bounded."""
+    if isinstance(value, list) and not isinstance(value, JavaArray):
+        return f"[{', '.join(map(_parts_text, value))}]"
+    if isinstance(value, dict):
+        pairs = (f"{_parts_text(_bare(key))}={_parts_text(held)}" for key, held in value.items())
+        return f"{{{', '.join(pairs)}}}"
+    return to_string(value)
 
 
 def _range_text(numbers: Range) -> str:
@@ -330,6 +342,33 @@ def equal(left: Any, right: Any) -> bool:
         return same_keys and all(equal(left[key], right[key]) for key in left)
     same: bool = left == right
     return same
+
+
+def bounded(value: Any) -> Any:
+    """
+    Give *value*, in which one part may be found many times; it counts as often as it is found.
+
+    Raises:
+        LimitPassed: written out it is too long.
+    """
+    # A range alone is checked where it is written out.
+    items, chars, waiting = 0, 0, [] if isinstance(value, Range) else [value]
+    while waiting:
+        held = waiting.pop()
+        if isinstance(held, str):
+            chars += len(held)
+            if chars > MAX_TEXT_CHARS:
+                raise LimitPassed(f"a result has more than {MAX_TEXT_CHARS} characters")
+        elif isinstance(held, (list, dict, Range)):
+            items += len(held)
+            if items > MAX_ITEMS:
+                raise LimitPassed(f"a result has more than {MAX_ITEMS} elements in all")
+            if isinstance(held, dict):
+                waiting.extend(map(_bare, held))
+                waiting.extend(held.values())
+            elif isinstance(held, list):
+                waiting.extend(held)
+    return value
 
 
 def plain(value: Any) -> Any:

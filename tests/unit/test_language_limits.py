@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from relay.errors import EvaluationError, ExpressionSyntaxError
-from relay.mapping import compile_expression
+from relay.mapping import MappingSet, compile_expression
 from relay.mapping.evaluate import Evaluation
 from relay.mapping.limits import MAX_NESTING, MAX_SOURCE_CHARS, MAX_TEXT_CHARS, LimitPassed
 
@@ -153,6 +153,62 @@ def test_lambdas_are_counted() -> None:
     doubled = "d(" * 20 + "x -> x + 1" + ")" * 20
     with pytest.raises(EvaluationError, match="lambdas are called more than 200000 times"):
         compile_expression(f"(d -> ({doubled})(0))(f -> (x -> f(f(x))))").evaluate({})
+
+
+DOUBLED = "(f -> " + "f(" * 40 + "1" + ")" * 40 + ")(x -> [x, x, ...])"
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        DOUBLED,
+        f"`${{{DOUBLED}}}`",
+        f"({DOUBLED}).toString()",
+        f"decode({DOUBLED}, 1, 2)",
+        "[" + ",".join(["1..1000000"] * 300) + "]",
+        "transformArray(many, x -> 1..1000000)",
+        "transformArray(many, x -> many)",
+        "transformArray(many, x -> to_object('x', x, 'text', text))",
+    ],
+    ids=lambda source: source[:30],
+)
+def test_what_a_result_holds_many_times_counts_each_time(source: str) -> None:
+    """A large part in each element of a list ends at a bound before it is written out."""
+    record = {"many": list(range(20_000)), "text": "x" * 100_000}
+    with pytest.raises(EvaluationError, match="a result has more than") as failed:
+        compile_expression(source).evaluate(record)
+    assert failed.value.kind == "limit"
+    row = {"sourceType": "EXPRESSION", "source": source, "destination": "a"}
+    mapped = MappingSet.from_json([row]).apply(record)
+    assert mapped.record == {}
+    assert "a result has more than" in mapped.warnings[0].detail
+
+
+def test_the_largest_results_are_whole() -> None:
+    """A million elements and sixteen million characters of a lambda's are not too many."""
+    record = {"many": list(range(1000)), "inner": ["x" * 16] * 999, "text": "y" * 16_000}
+    each = compile_expression("transformArray(many, x -> inner)").evaluate(record)
+    assert (len(each), len(each[-1])) == (1000, 999)
+    assert len(compile_expression("transformArray(many, x -> text)").evaluate(record)) == 1000
+
+
+def test_lambdas_over_large_texts_end_at_a_bound(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is quick once and is done for each element ends when the processor had enough."""
+    monkeypatch.setattr("relay.mapping.evaluate.MAX_LAMBDA_S", 0.05)
+    text = "\U0001f600" * 500_000
+    record = {"many": list(range(20_000)), "text": text, "other": text + "b"}
+    started_s = time.thread_time()
+    with pytest.raises(EvaluationError, match="lambdas took more than") as failed:
+        compile_expression("filterArray(many, x -> text < other)").evaluate(record)
+    assert failed.value.kind == "limit"
+    assert time.thread_time() - started_s < 2
+
+
+def test_a_long_path_compiles_in_no_time() -> None:
+    """Ten thousand names, one after the other, take time in proportion."""
+    started_s = time.thread_time()
+    compile_expression("a" + ".b" * 10_000)
+    assert time.thread_time() - started_s < 1
 
 
 def test_large_fields_are_handled() -> None:
