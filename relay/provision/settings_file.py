@@ -10,6 +10,7 @@ from typing import Any
 
 import tomlkit
 from tomlkit.exceptions import TOMLKitError
+from tomlkit.items import InlineTable
 
 from relay.errors import ProvisionError
 from relay.provision.look import Ids
@@ -65,12 +66,21 @@ def write_inlet(path: Path, route: str, inlet: Inlet) -> None:
     """
     path = path.resolve()
     try:
-        document = tomlkit.parse(path.read_text(encoding="utf-8"))
+        text = path.read_bytes().decode()
+        document = tomlkit.parse(text)
         routes: Any = document["routes"]
-        table = routes[route].setdefault("inlet", tomlkit.table())
+        section = routes[route]
+        # Within one line there is no place for a table with lines of its own.
+        is_inline = isinstance(section, InlineTable)
+        table = section.setdefault(
+            "inlet", tomlkit.inline_table() if is_inline else tomlkit.table()
+        )
         for key, value in inlet.values().items():
             table[key] = value
-        _replace(path, tomlkit.dumps(document))
+        written = tomlkit.dumps(document)
+        if "\r\n" in text:
+            written = written.replace("\r\n", "\n").replace("\n", "\r\n")
+        _replace(path, written)
     except (OSError, TOMLKitError, KeyError, TypeError, AttributeError) as error:
         why = (
             error.strerror if isinstance(error, OSError) else f"no [routes.{route}] to write into"
@@ -83,9 +93,9 @@ def write_inlet(path: Path, route: str, inlet: Inlet) -> None:
 
 def _replace(path: Path, text: str) -> None:
     draft = path.with_name(path.name + ".new")
-    with draft.open("w", encoding="utf-8") as stream:
+    with draft.open("wb") as stream:
         draft.chmod(path.stat().st_mode & 0o777)
-        stream.write(text)
+        stream.write(text.encode())
         stream.flush()
         os.fsync(stream.fileno())
     draft.replace(path)

@@ -42,6 +42,8 @@ _WANTED = {
         '[routes.a]\nsigning_keys = ["env:K"]\n',
         "[routes.a.inlet]\nmode = 'batch' # ours\n[routes.a]\n",
         "[routes]\na = {path = '/x', inlet = {mode = 'batch'}}\n",
+        "[routes]\na = {path = '/x'}\n",
+        "routes = {a = {path = '/x'}}\n",
         "routes.a.path = '/x'\n",
         "[routes.a.provision]\nname = 'x'\n[routes.b]\npath = '/y'\n",
     ],
@@ -72,6 +74,17 @@ def test_comments_mode_and_link_stay(tmp_path: Path):
     for comment in ("# first\n", "# the route\n", "# its rows\n", "# last\n"):
         assert comment in text
     assert [path.name for path in tmp_path.iterdir() if path.suffix == ".new"] == []
+
+
+def test_line_ends_stay(tmp_path: Path):
+    """A file with the line ends of Windows keeps them, and so has what is added."""
+    path = tmp_path / "relay.toml"
+    path.write_bytes(b"# first\r\n[routes.a]\r\nmapping = 'm'\r\n")
+    write_inlet(path, "a", _INLET)
+    text = path.read_bytes()
+    assert text.startswith(b"# first\r\n[routes.a]\r\nmapping = 'm'\r\n")
+    assert text.count(b"\n") == text.count(b"\r\n")
+    assert tomllib.loads(text.decode())["routes"]["a"]["inlet"] == _WANTED
 
 
 @pytest.mark.parametrize(
