@@ -23,7 +23,7 @@ from pathlib import Path
 from relay.clock import Clock
 from relay.config import SpoolConfig
 from relay.envelope import Entry, Envelope
-from relay.errors import SpoolClosed, SpoolError, SpoolFull
+from relay.errors import SpoolClosed, SpoolError, SpoolFailed, SpoolFull
 from relay.metrics import Metrics
 from relay.outcome import Outcome, Reason
 from relay.spool.core import Core
@@ -45,6 +45,9 @@ from relay.spool.scan import Gap
 from relay.spool.settling import Settling, StateThread
 
 _HEAD_BYTES = 128
+# What may wait for a disk that hangs; as much as `server.max_bytes_in_flight` by default. Whoever
+# sent it has been told that it is not stored, and may send it again and again.
+_WAITING_MAX_BYTES = 256 * 1024 * 1024
 _REPLAYS_A_PAGE = 256
 
 
@@ -121,7 +124,9 @@ class LocalSpool:
         """Store *envelopes*; see `Spool.append`."""
         if not self._is_accepting:
             raise SpoolClosed("the spool is closed" if self._is_closing else "it is draining")
-        room = self._room
+        room, log = self._room, self._log
+        if log.waiting_bytes > _WAITING_MAX_BYTES:
+            raise SpoolFailed(f"{log.waiting_bytes} bytes wait for a write; does the disk answer?")
         need = large_bytes = 0
         for envelope in envelopes:
             need += envelope.size_bytes + _HEAD_BYTES
@@ -131,12 +136,12 @@ class LocalSpool:
             if room.lacks(need):
                 raise room.over_quota(need)
         try:
-            last = await self._log.append(envelopes, need)
+            last = await log.append(envelopes, need)
         except SpoolFull as error:
             room.refused(need, error)
             if not await room.make():
                 raise
-            last = await self._log.append(envelopes, need)
+            last = await log.append(envelopes, need)
         room.full_because = ""
         room.large_bytes += large_bytes
         return last

@@ -199,7 +199,8 @@ class Spool(Protocol):
         Raises:
             SpoolFull: storing them would pass ``spool.max_bytes`` or the disk; none was stored.
             SpoolClosed: the spool is draining or closed.
-            SpoolFailed: the disk refused; nothing of it may be acknowledged.
+            SpoolFailed: the disk refused, or does not answer while much waits for it already;
+                nothing of it may be acknowledged.
         """
         ...
 

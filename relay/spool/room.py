@@ -25,6 +25,7 @@ class Room:
 
     def __init__(self, core: Core) -> None:
         self._core = core
+        self._max_bytes = core.config.max_bytes
         # Owned by the loop.
         self.log_bytes = 0
         self.large_bytes = 0
@@ -45,12 +46,12 @@ class Room:
         core = self._core
         copies_bytes = core.snapshot.quarantine_copies_bytes
         used_bytes = self.log_bytes + self.large_bytes + copies_bytes + core.log.waiting_bytes
-        return used_bytes + need_bytes > core.config.max_bytes
+        return used_bytes + need_bytes > self._max_bytes
 
     def over_quota(self, need_bytes: int) -> SpoolFull:
         """Make the refusal of *need_bytes* more, and remember it."""
         error = SpoolFull(
-            f"the spool holds {self.used_bytes} of {self._core.config.max_bytes} bytes",
+            f"the spool holds {self.used_bytes} of {self._max_bytes} bytes",
             hint="mend the inlet, drop from quarantine, or raise spool.max_bytes",
         )
         ordinary_bytes = min(need_bytes, _ORDINARY_BYTES)

@@ -11,6 +11,8 @@ import pytest
 from spool_kit import account, envelope, open_spool, take_all
 
 from relay.clock import ManualClock
+from relay.errors import SpoolFailed
+from relay.spool import local
 from relay.spool.stall import Stall
 
 
@@ -56,6 +58,26 @@ async def test_a_disk_that_hangs_is_told_and_recovers(tmp_path, stuck):
     keeper.look()
     assert spool.stats().accepting
     assert len(await take_all(spool)) == 2
+    await spool.close()
+    account(tmp_path / "spool")
+
+
+async def test_what_waits_for_a_disk_that_hangs_is_bounded(tmp_path, stuck, monkeypatch):
+    """Those who gave up and send again are refused at once; when writes end, all goes on."""
+    monkeypatch.setattr(local, "_WAITING_MAX_BYTES", 10_000)
+    spool = await open_spool(tmp_path / "spool", ManualClock())
+    stuck.clear()
+    appends = [asyncio.create_task(spool.append([envelope(n)])) for n in range(1, 200)]
+    await asyncio.sleep(0)
+    await asyncio.sleep(0)
+    refused = [append for append in appends if append.done()]
+    assert 0 < len(refused) < len(appends)
+    for append in refused:
+        with pytest.raises(SpoolFailed, match="bytes wait for a write; does the disk answer"):
+            append.result()
+    stuck.set()
+    assert await asyncio.gather(*(append for append in appends if append not in refused))
+    await spool.append([envelope(200)])
     await spool.close()
     account(tmp_path / "spool")
 
