@@ -113,7 +113,7 @@ def _credential(text: str) -> tuple[str, str]:
     name, given, reference = text.partition("=")
     if not given or not name:
         raise typer.BadParameter("expected PARAMETER=env:NAME or PARAMETER=file:PATH")
-    return name, read_secret(reference, os.environ)
+    return name, read_secret(f"--credential {name}", reference, os.environ)
 
 
 def _progress(text: str) -> None:

@@ -57,19 +57,21 @@ def emulate(
     settings = EmulatorSettings(
         strict=strict,
         client_id=client_id,
-        client_secret=_secret(client_secret),
+        client_secret=_secret("--client-secret", client_secret),
         state_file=state,
         speed=speed,
         schema_delay_s=_duration_s(schema_delay),
-        app_api_key=_secret(app_api_key),
+        app_api_key=_secret("--app-api-key", app_api_key),
         sender=SenderSettings(speed=sender_speed),
     )
     uvloop.run(_until_told(settings, listen))
 
 
-def _secret(text: str) -> str:
+def _secret(option: str, text: str) -> str:
     """Read a secret that is named; one that is given stays, for nothing here is one in earnest."""
-    return read_secret(text, os.environ) if text.startswith(("env:", "file:")) else text
+    if text.startswith(("env:", "file:")):
+        return read_secret(option, text, os.environ)
+    return text
 
 
 def _duration_s(text: str) -> float:

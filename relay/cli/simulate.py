@@ -83,7 +83,7 @@ def send(
         )
     except ValueError as error:
         raise typer.BadParameter(str(error)) from None
-    report = _run(url, read_secret(key, os.environ), load)
+    report = _run(url, read_secret("--key", key, os.environ), load)
     if json:
         print_json(as_json(report))
     else:

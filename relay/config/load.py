@@ -111,7 +111,11 @@ def load_config(
     if found.problems or found.config is None:
         where = path or "the environment"
         text = "\n".join(f"  {problem}" for problem in found.problems)
-        raise ConfigError(f"{where} cannot be used:\n{text}", problems=found.problems)
+        raise ConfigError(
+            f"{where} cannot be used:\n{text}",
+            hint="" if path else "name the settings' file with --config or RELAY_CONFIG",
+            problems=found.problems,
+        )
     return found.config
 
 
@@ -148,20 +152,21 @@ def _place_of(problem: str) -> str:
     return problem.partition(": ")[0]
 
 
-def read_secret(text: str, environ: Mapping[str, str]) -> str:
+def read_secret(option: str, text: str, environ: Mapping[str, str]) -> str:
     """
-    Give the secret that *text* names, ``env:NAME`` or ``file:PATH``; for a command's option.
+    Give the secret that *text* names, ``env:NAME`` or ``file:PATH``, for a command's *option*.
 
     Raises:
         ConfigError: it names none, or the secret stands there itself, where others can read it.
     """
     if not text.startswith(("env:", "file:")):
-        problem = "expected env:NAME or file:PATH, not the secret itself"
+        problem = f"{option}: expected env:NAME or file:PATH, not the secret itself"
         raise ConfigError(problem, problems=(problem,))
     try:
         return _resolved(text, environ)
-    except _SecretProblem as problem:
-        raise ConfigError(str(problem), problems=(str(problem),)) from None
+    except _SecretProblem as reason:
+        problem = f"{option}: {reason}"
+        raise ConfigError(problem, problems=(problem,)) from None
 
 
 def _read(path: str | None) -> dict[str, Any]:

@@ -276,7 +276,9 @@ def test_accounts(command: Command):
     assert item["etag"] != etag
     assert command.error(*words).message == f"account {made} is that way already"
     error = command.error(*words, "--credential", f"sourceId={SECRET}")
-    assert error.message == "expected env:NAME or file:PATH, not the secret itself"
+    assert error.message == (
+        "--credential sourceId: expected env:NAME or file:PATH, not the secret itself"
+    )
     assert command("account", "delete", "--id", made, given="n\n").exit_code == 1
     command.ok("account", "delete", "--id", made, "--yes")
     assert command.made("connections") == {}

@@ -160,6 +160,9 @@ signing_keys = ["env:ABSENT"]
 def test_no_route():
     """A relay without a route does not start."""
     assert problems_of(None, {}) == ("routes: expected at least one, e.g. [routes.marketing]",)
+    with pytest.raises(ConfigError) as caught:
+        load_config(None, {})
+    assert caught.value.hint == "name the settings' file with --config or RELAY_CONFIG"
 
 
 @pytest.mark.parametrize(
