@@ -18,6 +18,7 @@ the body is longer than `ANSWER_MAX_BYTES`                      ``too_long``
 
 from __future__ import annotations
 
+import os
 import ssl
 from collections.abc import Mapping
 from typing import Any
@@ -84,7 +85,7 @@ class Wire:
                 status, asked = response.status, response.headers.get("retry-after", "")
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
             seconds = self._clock.monotonic_s() - began_s
-            return Answer(failure=_name(error), seconds=seconds, detail=type(error).__name__)
+            return Answer(failure=_name(error), seconds=seconds, detail=_detail(url, error))
         seconds = self._clock.monotonic_s() - began_s
         wait_s = retry_after_s(asked, now_s=self._clock.wall_s()) if asked else None
         if content is None:
@@ -143,6 +144,26 @@ def _name(error: BaseException) -> Failure:
         if isinstance(error, kind):
             return failure
     return Failure.PROTOCOL
+
+
+def _detail(url: URL, error: BaseException) -> str:
+    """Say which host it was and, where the system gave one, its reason; no path, no secret."""
+    cause = error
+    if isinstance(error, aiohttp.ClientConnectorCertificateError):
+        cause = error.certificate_error
+    elif isinstance(error, aiohttp.ClientConnectorError):
+        cause = error.os_error
+    reason: str | None = ""
+    if isinstance(cause, ssl.SSLCertVerificationError):
+        reason = cause.verify_message
+    elif isinstance(cause, ssl.SSLError):
+        reason = cause.reason
+    elif isinstance(cause, OSError):
+        # Asyncio puts words of its own before the system's; a resolver's numbers are below 0.
+        number = cause.errno or 0
+        reason = os.strerror(number) if number > 0 else cause.strerror
+    place = url.host_port_subcomponent or ""
+    return f"{place}: {reason}" if reason else place
 
 
 def _parsed(content: bytes) -> Any:

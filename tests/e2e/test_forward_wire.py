@@ -82,12 +82,16 @@ async def test_a_broken_answer_has_its_name(inlet, wire, answer: Reply, failure:
 
 
 async def test_nobody_listening_and_no_such_name():
-    """A refused connection and a name that does not resolve are told apart."""
+    """A refused connection and a name that does not resolve are told apart, with the host."""
     with socket.socket() as held:
         held.bind(("127.0.0.1", 0))
         port = held.getsockname()[1]
-        assert (await post_once(f"http://127.0.0.1:{port}/")).failure is Failure.CONNECT
-    assert (await post_once("http://nobody.invalid/")).failure is Failure.DNS
+        got = await post_once(f"http://me:secret@127.0.0.1:{port}/secret?secret")
+        assert got.failure is Failure.CONNECT
+        assert got.detail == f"127.0.0.1:{port}: Connection refused"
+    got = await post_once("http://nobody.invalid/")
+    assert got.failure is Failure.DNS
+    assert got.detail.startswith("nobody.invalid: ")
 
 
 @pytest.mark.parametrize(
@@ -133,6 +137,7 @@ async def test_a_certificate_that_nobody_signed_is_refused(tmp_path):
     port = server.sockets[0].getsockname()[1]
     got = await post_once(f"https://localhost:{port}/")
     assert got.failure is Failure.TLS
+    assert got.detail == f"localhost:{port}: self-signed certificate"
     assert not any(received)
     server.close()
     await server.wait_closed()
