@@ -233,22 +233,36 @@ def is_damage(error: sqlite3.Error) -> bool:
     return code is None or code & 0xFF in _DAMAGE
 
 
-def set_aside(path: Path) -> str:
-    """
-    Rename the file at *path* and its companions to ``<name>.damaged-N``; give that name.
-
-    Raises:
-        OSError: the disk refuses.
-    """
+def free_name(path: Path) -> str:
+    """Give the first of ``<name>.damaged-N`` that nothing at *path* has."""
     number = 1
     while any(
         path.with_name(f"{path.name}.damaged-{number}{end}").exists() for end in _COMPANIONS
     ):
         number += 1
-    name = f"{path.name}.damaged-{number}"
+    return f"{path.name}.damaged-{number}"
+
+
+def set_aside(path: Path, name: str) -> None:
+    """
+    Rename the file at *path* and its companions to *name*.
+
+    Raises:
+        OSError: the disk refuses.
+    """
     # The file itself last: cut short, the rest of it is found and set aside the next time.
     for end in reversed(_COMPANIONS):
         with suppress(FileNotFoundError):
             path.with_name(path.name + end).rename(path.with_name(name + end))
     sync_folder(path.parent)
-    return name
+
+
+def remove(path: Path) -> None:
+    """
+    Remove the file at *path* and its companions.
+
+    Raises:
+        OSError: the disk refuses.
+    """
+    for end in _COMPANIONS:
+        path.with_name(path.name + end).unlink(missing_ok=True)

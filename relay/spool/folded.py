@@ -11,14 +11,13 @@ missing. The file ends with a line that holds the crc32 of the first.
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
 from zlib import crc32
 
 from relay.outcome import Outcome, Reason
-from relay.spool.segment import sync_folder
+from relay.spool.segment import replace_synced
 
 Totals = dict[tuple[str, Outcome, Reason], int]
 
@@ -54,12 +53,4 @@ def write_folded(path: Path, before: int, totals: Totals) -> None:
     """
     rows = [[*key, count] for key, count in sorted(totals.items())]
     line = json.dumps({"before": before, "totals": rows}).encode()
-    draft = path.with_suffix(".new")
-    fd = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
-    try:
-        os.write(fd, line + b"\n%08x\n" % crc32(line))
-        os.fsync(fd)
-    finally:
-        os.close(fd)
-    draft.replace(path)
-    sync_folder(path.parent)
+    replace_synced(path, line + b"\n%08x\n" % crc32(line))

@@ -10,6 +10,7 @@ The spool's folder, opened: its layout, its version, and everything that is foun
       folded                what retention deleted
       reserve               room that is released when the disk is full
       state.db              cursor, outcomes, dedupe, quarantine
+      state.anew            while it is made anew: the name of the old one
       log/                  segments
       large/                bodies over the in-memory cap
 

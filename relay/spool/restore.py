@@ -7,21 +7,29 @@ entry that the log keeps is pending again, what retention folded has its totals 
 saved as far as it reads right (`relay.spool.rescue`); the rest is lost and reported. An old state
 from a backup may hold in quarantine what has ended since: that is in quarantine again, and what
 `folded` counted for it is taken back.
+
+While that is done the file ``state.anew`` names what was set aside. Cut short, by a kill or a full
+disk, it is begun again from there, and not from the half that was made.
 """
 
 from __future__ import annotations
 
+import re
 import sqlite3
 from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from relay.errors import SpoolError
 from relay.outcome import Outcome, Reason
-from relay.spool.database import Database, is_damage, set_aside
+from relay.spool.database import Database, free_name, is_damage, remove, set_aside
 from relay.spool.folded import Totals
 from relay.spool.rescue import Rescued, rescue
+from relay.spool.segment import replace_synced, sync_folder
 from relay.spool.state import State
+
+_ASIDE = re.compile(r"state\.db\.damaged-\d+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,8 +58,10 @@ def open_state(source: StateSource) -> tuple[State, list[str]]:
         SpoolError: the disk refuses.
         SpoolVersion: a newer relay wrote it.
     """
-    path = source.folder / "state.db"
+    path, begun = source.folder / "state.db", source.folder / "state.anew"
     problem = "" if path.exists() or source.is_fresh else "is missing"
+    if begun.exists():
+        problem = "was not made anew to its end"
     if not problem:
         try:
             return _open(source)
@@ -63,9 +73,11 @@ def open_state(source: StateSource) -> tuple[State, list[str]]:
             # A value, or a text of SQLite's about one, that nobody can have written.
             problem = f"is damaged ({type(error).__name__})"
     try:
-        name = set_aside(path)
+        name = _set_aside(path, begun)
         rescued = rescue(path.with_name(name), source.before)
         state, saved = _make(_database(source), source, rescued)
+        begun.unlink()
+        sync_folder(source.folder)
     except sqlite3.Error as error:
         raise SpoolError(
             f"the state cannot be made anew: {error}", hint="check the disk of spool.path"
@@ -78,6 +90,22 @@ def open_state(source: StateSource) -> tuple[State, list[str]]:
     if lost > 0:
         notes.append(f"lost {lost} events below position {source.before}: only state.db had them")
     return state, notes
+
+
+def _set_aside(path: Path, begun: Path) -> str:
+    """Set the damaged state at *path* aside unless it is already; give its name there."""
+    name = ""
+    with suppress(FileNotFoundError):
+        name = begun.read_text("ascii", "replace")
+    if not _ASIDE.fullmatch(name):
+        name = free_name(path)
+        replace_synced(begun, name.encode())
+    if path.with_name(name).exists():
+        # What stands in its place is a half that was made before.
+        remove(path)
+    else:
+        set_aside(path, name)
+    return name
 
 
 def _database(source: StateSource) -> Database:

@@ -95,6 +95,25 @@ def sync_folder(folder: Path) -> None:
         os.close(fd)
 
 
+def replace_synced(path: Path, data: bytes) -> None:
+    """
+    Put *data* in the place of the file at *path*, durably, all or nothing.
+
+    Raises:
+        OSError: the disk refuses; the old file stays.
+    """
+    draft = path.with_suffix(".new")
+    fd = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
+    try:
+        while data:
+            data = data[os.write(fd, data) :]
+        os.fsync(fd)
+    finally:
+        os.close(fd)
+    draft.replace(path)
+    sync_folder(path.parent)
+
+
 def _header(segment: Segment) -> bytes:
     fixed = _HEADER.pack(
         MAGIC,

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 from relay.errors import SpoolVersion
-from relay.spool.segment import sync_folder
+from relay.spool.segment import replace_synced
 
 FORMAT = 1
 
@@ -38,12 +37,4 @@ def write_version(folder: Path) -> None:
     Raises:
         OSError: the disk refuses.
     """
-    draft = folder / "version.new"
-    fd = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
-    try:
-        os.write(fd, b"%d\n" % FORMAT)
-        os.fsync(fd)
-    finally:
-        os.close(fd)
-    draft.replace(folder / "version")
-    sync_folder(folder)
+    replace_synced(folder / "version", b"%d\n" % FORMAT)

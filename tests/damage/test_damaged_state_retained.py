@@ -11,6 +11,7 @@ from spool_kit import (
     account,
     change,
     envelope,
+    open_spool,
     overwrite,
     settlement,
     settlements,
@@ -20,7 +21,9 @@ from spool_kit import (
 )
 
 from relay.clock import ManualClock
+from relay.errors import SpoolError
 from relay.outcome import Outcome, Reason
+from relay.spool.database import Database
 from relay.spool.port import Query
 
 DAY_S = 86_400
@@ -154,6 +157,36 @@ async def test_an_old_state_does_not_count_twice_what_ended_since(tmp_path):
     account(folder)
     async with spool_at(folder, clock) as spool:
         assert spool.stats().damage == ()
+
+
+@pytest.mark.parametrize("step", ["CREATE TABLE quarantine", "COMMIT", "PRAGMA user_version"])
+async def test_what_is_made_anew_may_be_cut_short(tmp_path, monkeypatch, step):
+    """Begun again after a full disk or a kill, it saves the quarantine from the same old state."""
+    folder, clock = tmp_path / "spool", ManualClock()
+    await retained(folder, clock)
+    change(folder / "state.db", "UPDATE totals SET count = count + 1")
+    execute = Database.execute
+
+    def refuse(self, sql, parameters=()):
+        if sql.strip().startswith(step) and self.is_new:
+            raise sqlite3.OperationalError("database or disk is full")
+        return execute(self, sql, parameters)
+
+    for _ in range(2):
+        with monkeypatch.context() as patch:
+            patch.setattr(Database, "execute", refuse)
+            with pytest.raises(SpoolError, match="made anew"):
+                await open_spool(folder, clock)
+    async with spool_at(folder, clock) as spool:
+        assert (
+            "not made anew to its end; it is set aside as state.db.damaged-1"
+            in (spool.stats().damage[0])
+        )
+        assert spool.stats().outcomes[Outcome.QUARANTINED] == 1
+        assert await spool.body(3) == envelope(3, size=8000)
+    assert not list(folder.glob("*damaged-2*"))
+    assert not (folder / "state.anew").exists()
+    account(folder)
 
 
 async def test_a_copy_whose_row_is_damaged_is_not_saved(tmp_path):
