@@ -91,7 +91,9 @@ class Monitor:
         runs = await read_runs(self._session.adobe.flows, self._flow_id, since_s=since_s - 1)
         delivered = await self._delivered(since_s)
         at_inlet = None if delivered is None else await self._at_inlet(since_s, now_s)
-        hours = reconcile(runs, delivered or {}, at_inlet, since_s=since_s, now_s=now_s)
+        hours = reconcile(
+            runs, delivered or {}, at_inlet, since_s=since_s, made_s=self._made_s, now_s=now_s
+        )
         if delivered is None:
             hours = [replace(hour, missing=0) for hour in hours]
         batches: list[FailedBatch] = []

@@ -58,14 +58,17 @@ def reconcile(
     at_inlet: Mapping[int, int] | None,
     *,
     since_s: float,
+    made_s: float = 0.0,
     now_s: float,
 ) -> list[Hour]:
     """
     Put the counts side by side; the mappings' keys are the starts of hours, as of `Hour`.
 
-    Hours that began before the hour of *since_s*, when the flow was made, are left out: another
-    flow may have had their events.
+    Hours that began before the hour of *since_s* are left out. In the hour of *made_s*, when the
+    flow was made, another flow may have had events: no more were delivered to this one than its
+    own inlet counted, or, where that is not known, than it received.
     """
+    delivered = _to_this_flow(runs, delivered, at_inlet, int(made_s) // HOUR_S * HOUR_S)
     first_s = int(since_s) // HOUR_S * HOUR_S
     starts = {run.hour_s for run in runs} | set(delivered) | set(at_inlet or ())
     begun = sorted(start_s for start_s in starts if start_s >= first_s)
@@ -107,6 +110,18 @@ def _hour(
         missing=missing if is_over else 0,
         unaccounted=max(received - ended, 0) if is_over else 0,
     )
+
+
+def _to_this_flow(
+    runs: Sequence[Run],
+    delivered: Mapping[int, int],
+    at_inlet: Mapping[int, int] | None,
+    made_s: int,
+) -> Mapping[int, int]:
+    if made_s not in delivered:
+        return delivered
+    most = _received(runs, made_s) if at_inlet is None else at_inlet.get(made_s, 0)
+    return {**delivered, made_s: min(delivered[made_s], most)}
 
 
 def _received(runs: Sequence[Run], start_s: int) -> int:

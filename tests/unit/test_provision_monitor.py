@@ -18,6 +18,7 @@ from relay.envelope import Envelope
 from relay.errors import ProvisionError
 from relay.metrics import Metrics
 from relay.outcome import OUTCOME_OF, Reason
+from relay.provision.destroy import destroy
 from relay.provision.exporter import show, wants_export
 from relay.provision.monitor import Monitor, Report
 from relay.spool.local import LocalSpool
@@ -90,6 +91,8 @@ async def story(tmp_path: Path) -> AsyncIterator[Story]:
     world = World(tmp_path)
     applied = await world.apply()
     inlet = f"{applied.inlet_url}?x-adobe-flow-id={applied.ids.flow}"
+    # The hour in which a flow is made is one of its own: see `reconcile`.
+    world.clock.advance(_HOUR_S)
     async with spool_kit.spool_at(tmp_path / "spool", world.clock) as spool:
         yield Story(world, spool, inlet)
 
@@ -116,6 +119,23 @@ async def test_went_missing(story: Story):
     (hour,) = report.hours
     assert (hour.missing, hour.where) == (2, "before the inlet counted them")
     assert report.has_failures
+
+
+async def test_a_flow_that_was_made_anew(story: Story):
+    """What another flow was given in the hour in which this one was made is not missing here."""
+    world = story.world
+    await story.deliver(_event(1), _event(2))
+    async with world.session() as (session, _):
+        current = await session.look()
+        await destroy(session.adobe, session.desired, current, only=("flow",), progress=print)
+    applied = await world.apply()
+    story.inlet = f"{applied.inlet_url}?x-adobe-flow-id={applied.ids.flow}"
+    await story.deliver(_event(3))
+    world.clock.advance(3 * _HOUR_S)
+    report = await story.report()
+    (hour,) = report.hours
+    assert (hour.delivered, hour.at_inlet, hour.received, hour.where) == (1, 1, 1, "")
+    assert not report.has_failures
 
 
 async def test_refused_event(story: Story):

@@ -40,10 +40,11 @@ def _hours(
     *,
     now_s: float = _LATER_S,
     since_s: float = _H,
+    made_s: float = 0.0,
 ) -> Any:
     by_hour = {_H + hour * 3600: count for hour, count in delivered.items()}
     seen = None if at_inlet is None else {_H + h * 3600: count for h, count in at_inlet.items()}
-    return reconcile(runs, by_hour, seen, since_s=since_s, now_s=now_s)
+    return reconcile(runs, by_hour, seen, since_s=since_s, made_s=made_s, now_s=now_s)
 
 
 def test_equal_counts():
@@ -115,6 +116,23 @@ def test_before_the_flow_was_made():
     """Hours before the flow's first are another flow's."""
     hours = _hours([_run(3, 5)], {0: 7, 3: 5}, since_s=_H + 3 * 3600 + 1800)
     assert [hour.start_s for hour in hours] == [_H + 3 * 3600]
+
+
+@pytest.mark.parametrize(
+    ("at_inlet", "delivered", "where"),
+    [
+        (None, 3, ""),
+        ({0: 3}, 3, ""),
+        ({0: 4}, 4, "between the inlet and the flow"),
+        ({0: 9}, 7, "between the inlet and the flow"),
+    ],
+)
+def test_the_hour_in_which_the_flow_was_made(
+    at_inlet: dict[int, int] | None, delivered: int, where: str
+):
+    """Of that hour's deliveries those count that the flow's own inlet counted."""
+    (hour,) = _hours([_run(0, 3)], {0: 7}, at_inlet, made_s=_H + 1800)
+    assert (hour.delivered, hour.missing, hour.where) == (delivered, delivered - 3, where)
 
 
 def test_several_runs_an_hour():
