@@ -27,6 +27,8 @@ for what a person wrote.
 
 from __future__ import annotations
 
+import unicodedata
+
 
 class RelayError(Exception):
     """Something a person should read: what happened, where, what was expected, what to do."""
@@ -132,8 +134,18 @@ def _pointed(message: str, source: str, position: int, hint: str) -> str:
     # A line may be as long as an expression; what is near the caret is enough.
     start = max(start, position - _SHOWN_CHARS)
     end = min(end if end >= 0 else len(source), position + _SHOWN_CHARS)
-    text = f"{message}\n  {source[start:end]}\n  {' ' * (position - start)}^"
+    blank = "".join(map(_blank, source[start:position]))
+    text = f"{message}\n  {source[start:end]}\n  {blank}^"
     return f"{text}\nhint: {hint}" if hint else text
+
+
+def _blank(character: str) -> str:
+    """Give the blank as wide as *character* is on a terminal; a tab ends where the other does."""
+    if character == "\t":
+        return character
+    if unicodedata.combining(character):
+        return ""
+    return "  " if unicodedata.east_asian_width(character) in {"W", "F"} else " "
 
 
 class SchemaError(RelayError):

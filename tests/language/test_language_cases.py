@@ -62,3 +62,19 @@ def test_an_error_far_into_a_long_line_shows_what_is_near() -> None:
         compile_expression("a + " * 5000 + ")")
     assert len(str(refused.value)) < 500
     assert str(refused.value).splitlines()[1].endswith("a + )")
+
+
+@pytest.mark.parametrize(
+    ("source", "shown"),
+    [
+        ("${姓名} + )", "\n  ${姓名} + )\n            ^"),
+        ("'\U0001f600' + )", "\n  '\U0001f600' + )\n         ^"),
+        ("'e\u0301' + )", "\n  'e\u0301' + )\n        ^"),
+        ("concat(a,\n\tb c)", "\n  \tb c)\n  \t  ^"),
+    ],
+)
+def test_the_caret_stands_below_its_place_on_a_terminal(source, shown):
+    """Wide letters take two columns, marks above a letter none, and tabs end alike."""
+    with pytest.raises(ExpressionSyntaxError) as refused:
+        compile_expression(source)
+    assert shown in str(refused.value)
