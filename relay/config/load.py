@@ -25,9 +25,10 @@ from pydantic.fields import FieldInfo
 from pydantic_core import ErrorDetails
 
 from relay.config.rules import (
+    adobe_problems,
+    customerio_problems,
     route_problems,
     server_problems,
-    service_problems,
     shared_problems,
     spool_problems,
 )
@@ -376,10 +377,9 @@ def _rules(
     if "spool" in needs and isinstance(spool, SpoolConfig):
         yield from spool_problems(spool)
     if "adobe" in needs and isinstance(adobe, AdobeConfig):
-        yield from service_problems("adobe.ims_url", adobe.ims_url)
-        yield from service_problems("adobe.platform_url", adobe.platform_url)
-    if "customerio" in needs and isinstance(customerio, CustomerioConfig) and customerio.api_url:
-        yield from service_problems("customerio.api_url", customerio.api_url)
+        yield from adobe_problems(adobe)
+    if "customerio" in needs and isinstance(customerio, CustomerioConfig):
+        yield from customerio_problems(customerio)
     if "routes" not in needs:
         return
     if not routes:

@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 
 from relay.config.table import (
     AdobeConfig,
+    CustomerioConfig,
     InletConfig,
     RouteConfig,
     ServerConfig,
@@ -85,9 +86,21 @@ def spool_problems(spool: SpoolConfig) -> Iterator[str]:
         yield "spool.path: expected a folder of its own, e.g. 'var/spool'"
 
 
-def service_problems(where: str, url: str) -> Iterator[str]:
-    """Check the address *url* of an API, which credentials are sent to."""
-    yield from _url_problems(where, url, "https://HOST")
+def adobe_problems(adobe: AdobeConfig) -> Iterator[str]:
+    """Check ``[adobe]``: where credentials are sent to, and what goes into headers."""
+    yield from _url_problems("adobe.ims_url", adobe.ims_url, "https://HOST")
+    yield from _url_problems("adobe.platform_url", adobe.platform_url, "https://HOST")
+    yield from _header_problems("adobe.client_id", adobe.client_id.get_secret_value())
+    yield from _header_problems("adobe.org_id", adobe.org_id)
+    yield from _header_problems("adobe.sandbox", adobe.sandbox)
+
+
+def customerio_problems(customerio: CustomerioConfig) -> Iterator[str]:
+    """Check ``[customerio]``, as ``[adobe]``."""
+    if customerio.api_url:
+        yield from _url_problems("customerio.api_url", customerio.api_url, "https://HOST")
+    key = customerio.app_api_key.get_secret_value()
+    yield from _header_problems("customerio.app_api_key", key)
 
 
 def _limit_problems(server: ServerConfig) -> Iterator[str]:
@@ -181,6 +194,12 @@ def _pace_problems(where: str, inlet: InletConfig) -> Iterator[str]:
 def _is_one_word(text: str) -> bool:
     """Say whether *text* can stand in a URL or a header as it is."""
     return text.isascii() and text.isprintable() and " " not in text
+
+
+def _header_problems(where: str, value: str) -> Iterator[str]:
+    """Check *value*, which may be a secret and is not shown."""
+    if not _is_one_word(value):
+        yield f"{where}: expected ASCII characters without white space, for it stands in a header"
 
 
 def _url_problems(where: str, url: str, expected: str) -> Iterator[str]:

@@ -233,6 +233,10 @@ def test_a_signing_key_with_nothing_in_it(write, tmp_path, key):
             "customerio.api_url = 'https://a b'",
             "customerio.api_url: expected https://HOST without",
         ),
+        ("adobe.client_id = 'é'", "adobe.client_id: expected ASCII characters without white spa"),
+        ("adobe.org_id = '1@ AdobeOrg'", "adobe.org_id: expected ASCII characters without white"),
+        ('adobe.sandbox = "a\\nb"', "adobe.sandbox: expected ASCII characters without white spa"),
+        ("customerio.app_api_key = 'ké'", "customerio.app_api_key: expected ASCII characters "),
         (
             "server.listen = '127.0.0.1:9090'",
             "server.admin_listen: expected another port than server.listen's",
