@@ -8,7 +8,6 @@ from this table. Durations become float seconds, sizes become int bytes.
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr
@@ -285,14 +284,3 @@ class Config(_Section):
     customerio: CustomerioConfig = CustomerioConfig()
     log: LogConfig = LogConfig()
     routes: dict[str, RouteConfig]
-
-
-def shipped(name: str) -> Path:
-    """
-    Find the file *name* of the shipped ``config`` folder.
-
-    A wheel carries the folder as package data; a checkout has it beside the package.
-    """
-    package = Path(__file__).parent
-    packed = package / "_config"
-    return (packed if packed.is_dir() else package.parent / "config") / name
