@@ -33,6 +33,10 @@ class WarningKind(StrEnum):
     DESTINATION_TAKEN = "destination_taken"
 
 
+# A member that is not called, as `data.values()` is.
+_MEMBER = r"\s*\.\s*[A-Za-z_$](?>[\w$@]*\s*)(?!\()"
+
+
 @dataclass(frozen=True, slots=True)
 class MappingWarning:
     """
@@ -131,8 +135,8 @@ def _copies(row: Row, path: tuple[str, ...], root: Node | None) -> bool:
 def _mentions(source: str, path: tuple[str, ...]) -> bool:
     if re.search(rf"\b{re.escape(path[-1])}\b", source):
         return True
-    # The whole of it, when no plain member access follows: data["x"], f(data), data != null.
-    return re.search(rf"\b{re.escape(path[0])}\b(?!\s*\.\s*[A-Za-z_$])", source) is not None
+    # The whole of it, when no plain member access follows: data["x"], f(data), data.values().
+    return re.search(rf"\b{re.escape(path[0])}\b(?!{_MEMBER})", source) is not None
 
 
 def _placed_in(path: Path, root: Node | None) -> tuple[Path, Node | None]:

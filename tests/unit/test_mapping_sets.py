@@ -176,6 +176,27 @@ def test_constants_that_are_no_text_are_what_json_writes(value, kind, held):
     assert mapped(rows, schema=schema).record == {"a": held}
 
 
+@pytest.mark.parametrize(
+    ("source", "is_read"),
+    [
+        ("data.content", True),
+        ("data['con' + 'tent']", True),
+        ("size(data)", True),
+        ("data.size()", True),
+        ("data.get(concat('con', 'tent'))", True),
+        ("data . values ()", True),
+        ("${data}.isEmpty()", True),
+        ("data.email", False),
+        ("data.email.trim()", False),
+        ("lower( data . email )", False),
+    ],
+)
+def test_an_expression_reads_what_it_may_need(source, is_read):
+    """Whoever asks for the whole of an object, by a method too, needs each of its members."""
+    mapping = MappingSet.from_json([row(source, "a", "EXPRESSION")])
+    assert mapping.reads(("data", "content")) is is_read
+
+
 def test_the_event_is_not_changed():
     """Mapping neither changes the event nor shares its objects with the record."""
     before = copy.deepcopy(EVENT)
