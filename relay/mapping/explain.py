@@ -13,7 +13,8 @@ from typing import Any
 from relay.errors import EvaluationError
 from relay.mapping.function import Context
 from relay.mapping.mapping_set import MappingSet
-from relay.mapping.places import MISSING, read
+from relay.mapping.paths import EACH
+from relay.mapping.places import MISSING, dense, read
 from relay.mapping.rows import Row, SourceType
 from relay.mapping.values import java_type
 from relay.schema import CompiledSchema
@@ -70,7 +71,7 @@ def _seen(row: Row, event: Mapping[str, Any], context: Context | None) -> Any:
     """Look at the row's source as the row does; `MISSING` when it is not there or fails."""
     match row.source_type:
         case SourceType.ATTRIBUTE:
-            return read(event, row.attribute)
+            return dense(read(event, row.attribute), row.attribute.count(EACH))
         case SourceType.STATIC:
             return row.source
         case SourceType.EXPRESSION:

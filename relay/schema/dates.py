@@ -56,7 +56,7 @@ def _pattern(form: str) -> re.Pattern[str]:
     for token in _TOKEN.finditer(form):
         literal = token[1] if token[1] is not None else token[0]
         parts.append(_LETTERS.get(token[0]) or re.escape(literal))
-    return re.compile("".join(parts))
+    return re.compile("".join(parts), re.ASCII)
 
 
 _PATTERNS = tuple(_pattern(form) for form in DEFAULT_FORMATS)

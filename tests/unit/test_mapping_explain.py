@@ -37,6 +37,13 @@ def test_the_time_of_a_context_is_the_one_expressions_see():
     assert (story.seen_type, story.result) == ("ZonedDateTime", "1970-01-01T00:00:01Z")
 
 
+def test_what_elements_lack_is_not_shown_as_a_value():
+    """Of [*] inside [*] the values that are there are shown, in JSON's own types."""
+    rows = mapping(("ATTRIBUTE", "a[*].b[*].c", "x"))
+    (story,) = explain(rows, {"a": [{"b": [{"c": 1}, {}]}, {}]})
+    assert (story.seen, story.result) == ([[1]], [[1]])
+
+
 def test_a_copied_object_is_shown_whole():
     """The result is what stands at the destination, also an object with a single member."""
     (story,) = explain(mapping(("ATTRIBUTE", "data", "x.y")), {"data": {"b": 1}})
