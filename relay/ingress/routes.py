@@ -10,7 +10,7 @@ from relay.config import Config, RouteConfig
 from relay.customerio.signature import Keys
 from relay.errors import ConfigError
 from relay.ingress.admission import Refused
-from relay.ingress.answers import ACCEPTED, BAD_SIGNATURE
+from relay.ingress.answers import ACCEPTED, BAD_SIGNATURE, FAILED
 from relay.metrics import Metrics
 
 
@@ -47,6 +47,12 @@ class Route:
             for index in range(len(self.keys))
         ]
         self._accepted = gathered.count(metrics.deliveries.labels(name, str(ACCEPTED.status)))
+        # What an alert counts begins at 0: Prometheus sees no increase in a series whose first
+        # value is 1, and Customer.io may come again in an hour only.
+        for why in Refused:
+            metrics.signature_failures.labels(name, why.value)
+        for answer in (self.unsigned, FAILED):
+            metrics.deliveries.labels(name, str(answer.status))
 
     def count_answer(self, status: int) -> None:
         """Count one delivery by its answer."""

@@ -38,6 +38,7 @@ class Senders:
         self._networks: tuple[IPv4Network | IPv6Network, ...] = ()
         self._answers: dict[str, bool] = {}
         self._counters: dict[tuple[str, bool], Counter] = {}
+        self._routes: tuple[str, ...] = ()
         # Read for every delivery; nothing else is done while it is false.
         self.is_on = False
         self.reload(config)
@@ -45,6 +46,8 @@ class Senders:
     def reload(self, config: Config) -> None:
         """Take the header's name from *config*."""
         self._header = config.server.sender_address_header.lower().encode("latin-1")
+        self._routes = tuple(config.routes)
+        self._begin()
 
     def replace(self, addresses: Iterable[str]) -> None:
         """
@@ -56,6 +59,14 @@ class Senders:
         self._networks = tuple(ip_network(address, strict=False) for address in addresses)
         self._answers.clear()
         self.is_on = True
+        self._begin()
+
+    def _begin(self) -> None:
+        """Show every count from 0 on: an alert sees no increase in what begins at 1."""
+        if self.is_on:
+            for route in self._routes:
+                for listed in ("yes", "no"):
+                    self._metrics.deliveries_by_address.labels(route, listed)
 
     def let_go(self, headers: list[tuple[bytes, bytes]]) -> None:
         """Empty *headers* unless `count` needs them."""

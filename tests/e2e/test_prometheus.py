@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import time
 from pathlib import Path
@@ -42,10 +43,54 @@ def test_promtool_accepts_the_metrics(running):
     assert done.returncode == 0, done.stdout.decode() + done.stderr.decode()
 
 
+def test_what_an_alert_counts_begins_at_nought(running):
+    """Prometheus sees no increase in a series whose first value is 1: each is there from 0 on."""
+    text = loopback.get(f"http://127.0.0.1:{running.admin}/metrics").content.decode()
+    for name, last in (
+        ("relay_signature_failures_total", 'why="no_key_matches"'),
+        ("relay_deliveries_total", 'status="401"'),
+        ("relay_deliveries_total", 'status="503"'),
+    ):
+        assert re.search(rf"^{name}{{.*{last}}} 0\.0$", text, re.MULTILINE), (name, last)
+
+
 def test_promtool_accepts_what_is_deployed():
     """The configuration and the rules in deploy/ are valid."""
     for words in (("config", "prometheus.yml"), ("rules", "prometheus-rules.yml")):
         done = promtool("check", words[0], str(DEPLOY / words[1]))
+        assert done.returncode == 0, done.stdout.decode() + done.stderr.decode()
+
+
+def test_one_refusal_an_hour_raises_the_alarm(tmp_path):
+    """A key changed on one side means one 401 an hour and nothing else: that alone is told."""
+    failures = 'relay_signature_failures_total{route="m",why="%s"}'
+    once, hourly = "0x30 1x200", "0x30 1x60 2x60 3x60"
+    cases = [
+        # A right signature now and then: a guess in between is nobody's key.
+        {failures % "no_key_matches": once, 'relay_signature_key_total{route="m"}': "0+1x300"},
+        # Nothing signed at all: no key is wrong.
+        {failures % "malformed": once, 'relay_signature_key_total{route="m"}': "9x300"},
+        {failures % "no_key_matches": hourly, 'relay_signature_key_total{route="m"}': "9x300"},
+    ]
+    alarm = {
+        "exp_labels": {"severity": "ticket", "route": "m"},
+        "exp_annotations": {"summary": "Wrongly signed deliveries on m; was a key changed?"},
+    }
+    told = [[], [], [alarm]]
+    path = tmp_path / "alerts.yml"
+    for series, alerts in zip(cases, told, strict=True):
+        test = {
+            "interval": "1m",
+            "input_series": [{"series": name, "values": text} for name, text in series.items()],
+            "alert_rule_test": [
+                {"eval_time": when, "alertname": "RelayBadSignatures", "exp_alerts": alerts}
+                for when in ("80m", "150m")
+            ],
+        }
+        rules = str(DEPLOY / "prometheus-rules.yml")
+        # JSON is YAML.
+        path.write_text(json.dumps({"rule_files": [rules], "tests": [test]}))
+        done = promtool("test", "rules", str(path))
         assert done.returncode == 0, done.stdout.decode() + done.stderr.decode()
 
 

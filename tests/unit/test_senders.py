@@ -62,6 +62,20 @@ def test_the_peer_is_looked_up(address, listed):
     assert counted(metrics, listed) == 2
 
 
+def test_strangers_are_counted_from_nought():
+    """Every count of every route is there from 0 on, for an alert to see it grow."""
+    made, metrics = senders()
+    shown = {
+        (sample.labels["route"], sample.labels["listed"]): sample.value
+        for family in metrics.registry.collect()
+        for sample in family.samples
+        if sample.name == "relay_deliveries_by_address_total"
+    }
+    routes = config(Path("unused")).routes
+    assert shown == {(route, listed): 0 for route in routes for listed in ("yes", "no")}
+    assert repr(made) == "<Senders is_on=True networks=4>"
+
+
 def test_a_connection_without_an_address_is_not_listed():
     """A Unix socket has no peer address."""
     made, metrics = senders()
