@@ -8,6 +8,7 @@ Source:
 from __future__ import annotations
 
 import json
+import math
 import re
 from collections.abc import Callable
 from decimal import Decimal
@@ -78,7 +79,10 @@ def iif(condition: Any, when_true: Any, when_false: Any) -> Any:
 
 
 def _order(value: Any) -> Any:
-    return value.encode("utf-16-be", "surrogatepass") if isinstance(value, str) else value
+    if isinstance(value, str):
+        return value.encode("utf-16-be", "surrogatepass")
+    # NaN is below every number, as the engine's < has it; a decimal has no order with it.
+    return -math.inf if isinstance(value, float) and math.isnan(value) else value
 
 
 def _kind(value: Any) -> str:
