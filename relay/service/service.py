@@ -41,7 +41,7 @@ from relay.logs import configure_logs, describe
 from relay.metrics import Metrics
 from relay.server import Listener, bind, inherited_socket
 from relay.service.deadline import Deadline
-from relay.service.succession import bind_when_free, until_free
+from relay.service.succession import succeed
 from relay.spool.port import Pause, SpoolStats
 
 if TYPE_CHECKING:
@@ -143,14 +143,19 @@ class Service:
         admin_sock = None if inherited else bind(server.admin_listen)
         # What is imported by now is what answers 503; the rest comes in beside it.
         loading = asyncio.create_task(asyncio.to_thread(_load_rest))
-        if inherited is not None:
-            await until_free(Path(self._config.spool.path), self._stop)
+        if admin_sock is None:
+            folder = Path(self._config.spool.path)
+            admin_sock = await succeed(folder, server.admin_listen, self._stop)
+        if admin_sock is None:
+            # Told to stop meanwhile: the queue is the other process's.
+            await loading
+            return
         self._public.start()
         create_admin_app = await loading
         self._admin = Listener(
             "admin",
             create_admin_app(self, self._metrics, server),
-            admin_sock or await bind_when_free(server.admin_listen, self._stop),
+            admin_sock,
             server,
         )
         self._admin.start()

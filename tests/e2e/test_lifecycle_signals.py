@@ -47,15 +47,15 @@ def until(condition, what: str) -> None:
         time.sleep(0.01)
 
 
-def started(stack: Stack) -> subprocess.Popen[bytes]:
-    """Start the relay and do not wait for anything."""
+def started(stack: Stack, *, passing: socket.socket | None = None) -> subprocess.Popen[bytes]:
+    """Start the relay, with a socket for it to inherit, and do not wait for anything."""
+    words, fds, env = [*RELAY, "serve", "--config", str(stack.config)], (), stack.env
+    if passing is not None:
+        fds = (passing.fileno(),)
+        words = ["bash", "-c", f'exec "$@" 3<&{fds[0]}', "bash", *words]
+        env = {**env, "LISTEN_FDS": "1"}
     with (stack.folder / "relay.log").open("ab") as log:
-        stack.relay = subprocess.Popen(
-            [*RELAY, "serve", "--config", str(stack.config)],
-            stdout=log,
-            stderr=log,
-            env=stack.env,
-        )
+        stack.relay = subprocess.Popen(words, stdout=log, stderr=log, env=env, pass_fds=fds)
     return stack.relay
 
 
@@ -128,6 +128,27 @@ def test_a_stop_while_the_spool_opens_is_answered_503_and_close(stack):
         pipe.write("1\n")
     assert relay.wait(30) == 0, stack.logs()
     assert logged(stack) == ["relay_stopping", "relay_drained", "relay_stopped"]
+
+
+def test_a_stop_while_another_process_has_the_spool_is_seen_by_nobody(stack):
+    """The next process leaves the queue that they share to the other one, and ends well."""
+    (stack.folder / "spool").mkdir(mode=0o700)
+    held = Lock(stack.folder / "spool")
+    with (
+        socket.create_server(("127.0.0.1", 0)) as queue,
+        socket.create_connection(queue.getsockname()) as sender,
+    ):
+        sender.sendall(b"GET /healthz HTTP/1.1\r\nhost: t\r\n\r\n")
+        relay = started(stack, passing=queue)
+        until(lambda: holds_signals(relay.pid), "signals were never put off")
+        until(lambda: not holds_signals(relay.pid), "signals were never taken")
+        relay.send_signal(signal.SIGTERM)
+        assert relay.wait(30) == 0, stack.logs()
+        sender.setblocking(False)
+        with pytest.raises(BlockingIOError):
+            sender.recv(1)
+    held.release()
+    assert logged(stack) == ["relay_stopped"]
 
 
 @pytest.mark.parametrize("redirect", ["2> /dev/full", "2>&-", "0<&- 1>&- 2>&-"])
