@@ -6,7 +6,7 @@ and removes it with `Inlets.remove`. It learns of every accepted message through
 the inlet, which is called on the event loop and must return at once: it queues.
 
 An inlet that nobody made exists from its first use, unless ``strict_inlets`` is set; it takes any
-flow id and any organisation, and nobody is told of what it took.
+flow id and any organisation, and nobody is told of what it took. One that was removed is gone.
 """
 
 from __future__ import annotations
@@ -82,13 +82,21 @@ class Inlets:
         self._settings = settings
         # Changed only by `put` and `remove`.
         self._made: dict[str, Inlet] = {}
+        self._removed: set[str] = set()
 
     def find(self, inlet_id: str) -> Inlet | None:
-        """Find the inlet with this id; one that nobody made exists unless inlets are strict."""
+        """
+        Find the inlet with this id; one that nobody made exists unless inlets are strict.
+
+        Assumed:
+            A deleted flow's inlet is gone with it.
+        """
         made = self._made.get(inlet_id)
         if made is not None:
             return made
-        if self._settings.strict_inlets or _INLET_ID.fullmatch(inlet_id) is None:
+        if self._settings.strict_inlets or inlet_id in self._removed:
+            return None
+        if _INLET_ID.fullmatch(inlet_id) is None:
             return None
         return self.new(inlet_id)
 
@@ -106,10 +114,12 @@ class Inlets:
     def put(self, inlet: Inlet) -> None:
         """Make *inlet*, or change the one with its id."""
         self._made[inlet.inlet_id] = inlet
+        self._removed.discard(inlet.inlet_id)
 
     def remove(self, inlet_id: str) -> None:
-        """Remove an inlet that was made; it may exist on first use again."""
-        self._made.pop(inlet_id, None)
+        """Remove an inlet that was made; whoever still sends to it is refused."""
+        if self._made.pop(inlet_id, None) is not None:
+            self._removed.add(inlet_id)
 
     def made(self) -> list[Inlet]:
         """List the inlets that were made."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 
+import pytest
 from control_kit import EXPORT, FLOW, control
 
 GOOD = {
@@ -114,9 +115,10 @@ async def test_disabled_flow_refuses_and_names_the_flow():
     assert "xactionId" in taken.json()["responses"][0]
 
 
-async def test_inlet_goes_with_its_flow():
-    """With strict inlets a deleted flow's inlet does not exist any more."""
-    async with control(strict_inlets=True) as caller:
+@pytest.mark.parametrize("strict_inlets", [True, False])
+async def test_inlet_goes_with_its_flow(*, strict_inlets: bool):
+    """A deleted flow's inlet does not exist any more: who still sends to it must learn of it."""
+    async with control(strict_inlets=strict_inlets) as caller:
         flow = await caller.made_flow()
         headers = {"if-match": flow["etag"]}
         deleted = await caller.call("DELETE", f"{FLOW}/flows/{flow['id']}", headers=headers)
