@@ -37,6 +37,7 @@ from relay.outcome import Outcome, Reason
 from relay.spool.local import LocalSpool
 from relay.spool.lock import is_locked
 from relay.spool.port import Found, Query, Replayed, Spool
+from relay.spool.version import is_spool
 
 _MAX_REQUEST_BYTES = 64 * 1024
 _TIMEOUT_S = 60.0
@@ -335,12 +336,13 @@ class ControlClient:
 
 def _unanswered(folder: Path, error: OSError | TimeoutError) -> ControlError:
     """Say why nobody answers for the spool in *folder*."""
-    if not (folder / "version").exists():
+    if not is_spool(folder):
         return ControlError(f"there is no spool at {folder}", hint=_PATHS)
     if not is_locked(folder):
         return ControlError(f"no relay is running on the spool {folder}", hint=_PATHS)
     return ControlError(
-        f"the process that holds the spool {folder} does not answer ({type(error).__name__})",
+        f"the process that holds the spool {folder} does not answer"
+        + (f": {error.strerror}" if error.strerror else ""),
         hint="it is starting, stopping, or a command that ends soon; try again",
     )
 
@@ -370,7 +372,7 @@ async def open_desk(config: Config, clock: Clock | None = None) -> AsyncIterator
         SpoolError: the spool cannot be opened.
     """
     folder = Path(config.spool.path)
-    if not (folder / "version").exists():
+    if not is_spool(folder):
         raise ControlError(f"there is no spool at {folder}", hint=_PATHS)
     try:
         spool = await LocalSpool.open(

@@ -32,6 +32,7 @@ from relay.provision.monitor import Monitor, Report
 from relay.provision.reconcile import Hour
 from relay.provision.runs import Run
 from relay.provision.session import Session, open_session
+from relay.spool.version import is_spool
 
 _EVENT_CHARS = 400
 
@@ -110,7 +111,7 @@ async def _look(
 @asynccontextmanager
 async def _desk(config: Config) -> AsyncIterator[Caller | None]:
     """Give whoever answers for the spool; ``None`` where there is no spool yet."""
-    if not (Path(config.spool.path) / "version").exists():
+    if not is_spool(Path(config.spool.path)):
         yield None
         return
     async with open_desk(config) as desk:

@@ -31,7 +31,7 @@ from relay.spool.lookup import walk
 from relay.spool.recover import recover
 from relay.spool.segment import SLACK_BYTES, Segment, list_segments, written_end
 from relay.spool.statement import Rows, Statement, damaged_copies, read_rows, read_statement
-from relay.spool.version import refuse_newer
+from relay.spool.version import refuse_newer, unreadable
 
 _LOOKS = 3
 _NAMED = 20
@@ -123,14 +123,14 @@ class _End:
 
 
 def _mark(folder: Path) -> int:
-    if not folder.is_dir():
-        raise SpoolError(
-            f"there is no spool at {folder}", hint="spool.path must name the relay's spool"
-        )
     try:
+        if not folder.is_dir():
+            raise SpoolError(
+                f"there is no spool at {folder}", hint="spool.path must name the relay's spool"
+            )
         refuse_newer(folder)
     except OSError as error:
-        raise SpoolError(f"the spool {folder} cannot be read: {error.strerror}") from error
+        raise unreadable(folder, error) from error
     return read_mark(folder / "highwater")[0]
 
 

@@ -4,10 +4,34 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from relay.errors import SpoolVersion
+from relay.errors import SpoolError, SpoolVersion
 from relay.spool.segment import replace_synced
 
 FORMAT = 1
+
+
+def is_spool(folder: Path) -> bool:
+    """
+    Say whether there is a spool in *folder*.
+
+    Raises:
+        SpoolError: it cannot be seen from here.
+    """
+    try:
+        (folder / "version").stat()
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+    except OSError as error:
+        raise unreadable(folder, error) from None
+    return True
+
+
+def unreadable(folder: Path, error: OSError) -> SpoolError:
+    """Say why nothing can be read in *folder*; as a rule it is another user's."""
+    return SpoolError(
+        f"the spool {folder} cannot be read: {error.strerror}",
+        hint="run the command as the user whom the relay runs as",
+    )
 
 
 def refuse_newer(folder: Path) -> bool:

@@ -12,6 +12,7 @@ from typer.testing import CliRunner
 
 from relay.cli.app import NOUNS, build
 from relay.cli.options import shown_place
+from relay.errors import SpoolError
 
 
 @pytest.mark.parametrize(
@@ -61,3 +62,24 @@ def test_the_help_imports_no_noun():
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, check=False)
     assert (done.stdout, done.stderr) == (b"[]\n", b"")
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("audit",),
+        ("audit", "--deep"),
+        ("audit", "--trail"),
+        ("events", "ls"),
+        ("quarantine", "replay"),
+        ("drain",),
+    ],
+)
+def test_a_spool_that_cannot_be_looked_into_is_told_by_name(words):
+    """Most often it is another user's; that is a sentence and what to do, not a traceback."""
+    # A name too long for any file system is refused to every user, root included.
+    folder = "x" * 300
+    done = CliRunner().invoke(build(words[:1]), list(words), env={"RELAY_SPOOL__PATH": folder})
+    assert isinstance(done.exception, SpoolError)
+    assert done.exception.message == f"the spool {folder} cannot be read: File name too long"
+    assert "as the user whom the relay runs as" in done.exception.hint
