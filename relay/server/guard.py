@@ -22,9 +22,8 @@ Overridden, and why:
   still answered.
 * Deadlines are one number a connection that the listener looks at, not two timers a request.
 
-Requests are answered in the order in which they came, one at a time. Of those that come behind
-one that is still answered at most `MAX_QUEUED` are taken: a single read may hold 13,000, which
-would hold the loop for 70 ms and 11 MB of memory for as long as nobody takes the answers.
+Requests are answered in their order, one at a time. At most `MAX_QUEUED` may wait for that: one
+read may hold 13,000, which would hold the loop for 70 ms, and 11 MB until the answers are taken.
 """
 
 from __future__ import annotations
@@ -53,8 +52,7 @@ LINGER_S = 2.0
 LINGER_BYTES = 16 * 1024 * 1024
 # A sender that has taken nothing of what waits for it for so long is gone, or means no good.
 UNREAD_S = 30.0
-# Requests that wait behind the one that is answered. Whoever sends more at once repeats the rest
-# on another connection, as RFC 9112, section 9.3.2, asks of it.
+# Whoever sends more at once repeats the rest elsewhere, as RFC 9112, section 9.3.2, asks of it.
 MAX_QUEUED = 128
 
 
@@ -162,7 +160,8 @@ class Guard(HttpToolsProtocol):
     def give_up(self) -> None:
         """Answer 503 to a request that is not whole when there is no time left to wait for it."""
         running = self._running
-        if running is not None and running.more_body and running.is_answerable:
+        is_head = running is None and self._at is _HEAD
+        if is_head or (running and running.more_body and running.is_answerable):
             self._refuse(503)
 
     def expire(self, now_s: float) -> None:
@@ -236,8 +235,7 @@ class Guard(HttpToolsProtocol):
         Answer the request now, or when those before it are answered.
 
         Raises:
-            ValueError: the headers are too large, the target is none, or too many requests wait;
-                parsing ends with it.
+            ValueError: the head is too large or has no target, or too many wait; parsing ends.
         """
         self._check_head_size()
         self._unparsed_bytes = 0
@@ -316,8 +314,8 @@ class Guard(HttpToolsProtocol):
         """
         Parse the request again as if it had not asked for another protocol, then *rest*.
 
-        A server may ignore the wish (RFC 9110, section 7.8); the parser cannot, it skips the body.
-        Each request in *rest* may wish the same.
+        A server may ignore the wish (RFC 9110, section 7.8), and that of others in *rest*; the
+        parser cannot, it skips the body.
 
         Raises:
             HttpParserError: *rest* is not HTTP, or not taken.
