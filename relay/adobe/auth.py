@@ -141,9 +141,11 @@ class OAuth:
             async with asyncio.timeout(_TIMEOUT_S):
                 status, headers, document = await self._post()
         except (httpx.RequestError, TimeoutError) as error:
+            # A name that is not known, a certificate that is not trusted: none of it was ours.
+            words = str(error) if isinstance(error, httpx.ConnectError) else ""
+            why = ", ".join(filter(None, (type(error).__name__, words)))
             raise AuthError(
-                f"no readable answer from the identity service {self._url}: "
-                f"{type(error).__name__}",
+                f"no readable answer from the identity service {self._url}: {why}",
                 hint="is adobe.ims_url reachable from here?",
             ) from None
         if status != httpx.codes.OK:

@@ -239,8 +239,11 @@ class AdobeHttp:
                 response = await self._client.send(request)
         except (httpx.RequestError, TimeoutError) as error:
             was_sent = not isinstance(error, httpx.ConnectError | httpx.ConnectTimeout)
+            # A name that is not known, a certificate that is not trusted: none of it was ours.
+            words = "" if was_sent else str(error)
+            why = ", ".join(filter(None, (type(error).__name__, words)))
             return AdobeError(
-                f"no readable answer from Adobe to {doing}: {type(error).__name__} ({where})",
+                f"no readable answer from Adobe to {doing}: {why} ({where})",
                 hint=f"is {request.url.host}:{request.url.port or 443} reachable from here?",
                 is_temporary=True,
                 is_ambiguous=was_sent,

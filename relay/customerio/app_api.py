@@ -111,8 +111,11 @@ class AppApi:
                 )
         except (httpx.RequestError, TimeoutError) as error:
             was_sent = not isinstance(error, httpx.ConnectError | httpx.ConnectTimeout)
+            # A name that is not known, a certificate that is not trusted: none of it was ours.
+            words = "" if was_sent else str(error)
+            why = ", ".join(filter(None, (type(error).__name__, words)))
             return AdobeError(
-                f"no readable answer from Customer.io to {doing}: {type(error).__name__}",
+                f"no readable answer from Customer.io to {doing}: {why}",
                 hint=f"is {self._base_url} reachable from here?",
                 is_temporary=True,
                 is_ambiguous=was_sent,

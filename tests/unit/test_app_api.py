@@ -24,6 +24,23 @@ async def _never(_request: httpx.Request) -> httpx.Response:
     return httpx.Response(200)
 
 
+async def _untrusted(_request: httpx.Request) -> httpx.Response:
+    raise httpx.ConnectError("[SSL] certificate verify failed")
+
+
+async def test_why_there_is_no_connection(monkeypatch: pytest.MonkeyPatch):
+    """What kept a connection from being made is told in its own words."""
+    monkeypatch.setattr(app_api, "_LONGEST_WAIT_S", 0.0)
+    async with httpx.AsyncClient(transport=httpx.MockTransport(_untrusted)) as client:
+        api = AppApi(client, base_url="https://cio.example", api_key="k", clock=ManualClock())
+        with pytest.raises(AdobeError) as caught:
+            await api.webhooks()
+    assert caught.value.message == (
+        "no readable answer from Customer.io to list the webhooks: ConnectError, "
+        "[SSL] certificate verify failed"
+    )
+
+
 @pytest.mark.parametrize(("handle", "name"), [(_rubbish, "DecodingError"), (_never, "Timeout")])
 async def test_no_readable_answer(monkeypatch: pytest.MonkeyPatch, handle, name: str):
     """Rubbish and an answer that takes too long end in a sentence; a creation is not repeated."""

@@ -135,12 +135,12 @@ async def test_nobody_answers(tmp_path: Path):
     world = World(tmp_path)
 
     async def silent(_n: int, _request: httpx.Request, _handle: Handle) -> httpx.Response:
-        raise httpx.ConnectError("")
+        raise httpx.ConnectError("[SSL] certificate verify failed")
 
     error = await _error(world, hook=silent)
     assert error.message == (
-        "no readable answer from Adobe to read the tenant's name: ConnectError "
-        "(GET /data/foundation/schemaregistry/stats)"
+        "no readable answer from Adobe to read the tenant's name: ConnectError, "
+        "[SSL] certificate verify failed (GET /data/foundation/schemaregistry/stats)"
     )
     assert error.hint == "is adobe:8090 reachable from here?"
 
