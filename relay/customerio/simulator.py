@@ -38,6 +38,9 @@ class Load:
 
     *rate* is events a second, 0: as fast as they are acknowledged; a relay that was away gets
     what it missed at once. *speed* divides Customer.io's waiting times, not its timeout.
+
+    Raises:
+        ValueError: a number does not fit, e.g. the shares are more than one together.
     """
 
     events: int = 1_000
@@ -57,6 +60,13 @@ class Load:
             raise ValueError("expected at least one connection and a rate of 0 or more")
         if min(self.timeout_s, self.speed, self.give_up_s) <= 0:
             raise ValueError("expected a timeout, a speed and a limit over 0")
+        # Its own numbers are wrong now, not when the sending begins.
+        _ = self.mix
+
+    @property
+    def mix(self) -> Mix:
+        """What the posts are made of."""
+        return Mix(posts=self.events, duplicates=self.duplicates, invalid=self.invalid)
 
     @property
     def lanes(self) -> int:
@@ -114,9 +124,8 @@ class _Sender:
         self._key = key
         self._load = load
         self._clock = clock
-        mix = Mix(posts=load.events, duplicates=load.duplicates, invalid=load.invalid)
         composer = Composer(seed=load.seed, clock=clock, content_share=load.content_share)
-        self._posts: Iterator[tuple[int, Post]] = enumerate(mixed(mix, composer))
+        self._posts: Iterator[tuple[int, Post]] = enumerate(mixed(load.mix, composer))
         self._tally = Tally(load.events)
         self._started_s = clock.monotonic_s()
         self._last_good_s = self._started_s

@@ -390,3 +390,11 @@ async def test_command_key(given):
     assert code == 1
     assert "s3cret" not in out + err
     assert "error:" in err
+
+
+async def test_command_shares():
+    """Shares that are more than everything together are a usage error, told before anything."""
+    words = ("--key", "env:TEST_KEY", "--duplicates", "0.6", "--invalid", "0.6")
+    code, _, err = await command("--url", "http://127.0.0.1:1/x", *words)
+    assert code == 2
+    assert "at most 1 together" in " ".join(err.split())
