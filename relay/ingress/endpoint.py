@@ -12,6 +12,7 @@ An answer may come before the body is whole: the server takes care of what is st
 from __future__ import annotations
 
 import asyncio
+import errno
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
@@ -36,6 +37,8 @@ from relay.metrics import Metrics
 from relay.spool.port import Spool
 
 _HEALTH = spellings("/healthz")
+_NO_ROOM = {errno.ENOSPC, errno.EDQUOT}
+_ROOM = "give the disk of spool.path room"
 
 Headers = list[tuple[bytes, bytes]]
 Send = Callable[[dict[str, Any]], Awaitable[None]]
@@ -236,8 +239,13 @@ class Ingress:
         if isinstance(error, SpoolFull):
             self._complaints.tell("delivery_not_stored", route.name, "full", hint=error.hint)
             return answers.FULL
+        if isinstance(error, OSError) and error.errno in _NO_ROOM:
+            # Not even the file of a large body: the spool has not been asked.
+            self._complaints.tell("delivery_not_stored", route.name, "full", hint=_ROOM)
+            return answers.FULL
         if isinstance(error, (SpoolError, OSError)):
-            self._complaints.tell("delivery_not_stored", route.name, kind)
+            what = error.message if isinstance(error, SpoolError) else error.strerror
+            self._complaints.tell("delivery_not_stored", route.name, kind, what=what)
             return answers.FAILED
         self._complaints.tell("delivery_failed", route.name, kind, where=describe(error)["where"])
         return answers.INTERNAL

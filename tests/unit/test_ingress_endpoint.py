@@ -86,6 +86,7 @@ async def test_what_is_counted_of_an_accepted_delivery(tmp_path):
         (SpoolFull("full", hint="raise it"), b"spool full", ["delivery_not_stored"]),
         (SpoolFailed("broken"), b"spool failing", ["delivery_not_stored"]),
         (OSError(5, "input/output error"), b"spool failing", ["delivery_not_stored"]),
+        (OSError(28, "no space left on device"), b"spool full", ["delivery_not_stored"]),
         (SpoolClosed("closed"), b"spool closed", []),
         (RuntimeError("private"), b"internal error", ["delivery_failed"]),
     ],
@@ -105,6 +106,26 @@ async def test_every_failure_of_ours_is_503(tmp_path, trouble, status, told):
     assert bench.value("relay_deliveries_total", route="a", status="503") == 3
     held = bench.ingress.stats()
     assert (held.bytes_in_flight, held.deliveries_in_flight) == (0, 0)
+
+
+@pytest.mark.parametrize(
+    ("trouble", "said"),
+    [
+        (SpoolFull("full", hint="raise it"), {"why": "full", "hint": "raise it"}),
+        (
+            OSError(28, "no space left"),
+            {"why": "full", "hint": "give the disk of spool.path room"},
+        ),
+        (OSError(5, "input/output error"), {"why": "OSError", "what": "input/output error"}),
+        (SpoolFailed("broken"), {"why": "SpoolFailed", "what": "broken"}),
+    ],
+    ids=["spool full", "disk full", "disk failing", "spool failing"],
+)
+async def test_why_a_delivery_is_not_stored_is_told(tmp_path, trouble, said):
+    """What the disk says, or what to do, not only the name of an exception."""
+    with capture_logs() as lines:
+        await Bench(tmp_path, Shelf(trouble)).post()
+    assert [{key: line[key] for key in said} for line in lines] == [said]
 
 
 async def test_without_a_commit_in_time_it_is_503(tmp_path):
