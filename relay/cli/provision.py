@@ -20,8 +20,8 @@ from relay.provision.adopt import adopt
 from relay.provision.apply import Applied
 from relay.provision.curl import export as export_curl
 from relay.provision.destroy import ORDER, choose, destroy, told
-from relay.provision.look import Current
 from relay.provision.plan import TITLES, Action, has_changes, make_plan
+from relay.provision.refusal import refuse
 from relay.provision.session import Session, choose_route, desired_of, open_session
 from relay.provision.settings_file import Inlet, rfc_3339, write_inlet
 from relay.provision.settle import inlet_of
@@ -61,7 +61,7 @@ def plan(config: ConfigPath = None, route: Route = "", json: Json = False) -> No
         else:
             for step in steps:
                 typer.echo(f"{_SIGNS[step.action]} {TITLES[step.resource]:<18} {step.why}")
-        _refuse(current)
+        refuse(session.desired, current)
 
     _run(config, route, work)
 
@@ -334,13 +334,6 @@ def _show_applied(
 def _confirm(question: str) -> None:
     if not typer.confirm(question, err=True):
         raise typer.Exit(1)
-
-
-def _refuse(current: Current) -> None:
-    if current.obstacles:
-        raise ProvisionError(
-            "; ".join(current.obstacles), hint="choose another provision.name, or import it"
-        )
 
 
 def _progress(text: str) -> None:

@@ -38,6 +38,7 @@ from relay.provision.plan import (
     mapping_change,
     missing_fields,
 )
+from relay.provision.refusal import refuse
 from relay.provision.settle import Pace, inlet_of, not_before_s, settled
 
 Item = dict[str, Any]
@@ -121,7 +122,7 @@ class Apply:
         for attempt in range(_ROUNDS):
             try:
                 current = await look(self._adobe, self._desired, self._ids)
-                self._refuse_obstacles(current)
+                refuse(self._desired, current)
                 steps = make_plan(self._desired, current)
                 if not has_changes(steps):
                     return await self._finish(current, _told(steps, done))
@@ -143,19 +144,6 @@ class Apply:
             "the set-up keeps changing while it is being made",
             hint="is another `relay provision apply` or a person at work on the same route?",
         )
-
-    def _refuse_obstacles(self, current: Current) -> None:
-        if current.obstacles:
-            raise ProvisionError(
-                "; ".join(current.obstacles),
-                hint="choose another provision.name, or adopt a whole set-up with "
-                "`relay provision import --flow-id`",
-            )
-        if self._desired.schema_id and current.schema is None:
-            raise ProvisionError(
-                f"the schema {self._desired.schema_id} is not in this sandbox",
-                hint="mend provision.schema_id and adobe.sandbox",
-            )
 
     async def _carry_out(
         self, steps: tuple[Step, ...], current: Current, done: list[Step]

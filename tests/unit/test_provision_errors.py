@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,7 @@ import httpx
 import pytest
 from provision_kit import ORG, SECRET, Handle, World, desired
 
+from relay.config import shipped
 from relay.errors import AdobeError, AuthError, ProvisionError, RelayError
 
 _UNKNOWN_SCHEMA = "https://ns.adobe.com/extconndev/schemas/" + "0" * 48
@@ -111,6 +113,36 @@ async def test_given_schema_is_missing(tmp_path: Path):
     assert error.message == f"the schema {_UNKNOWN_SCHEMA} is not in this sandbox"
     assert error.hint == "mend provision.schema_id and adobe.sandbox"
     assert sum(world.made().values()) == 0
+
+
+async def test_given_schema_does_not_fit(tmp_path: Path):
+    """What the rows feed and the given schema lacks is told before anything is made of them."""
+    world = World(tmp_path)
+    row = {"sourceType": "ATTRIBUTE", "source": "event_id", "destination": "_a.event_id0"}
+    world.desired = desired("given", rows=[row], name="Given")
+    given = (await world.apply(memory="given")).ids.schema
+    world.desired = desired(
+        "marketing", rows=[row, {**row, "destination": "_a.id"}], schema_id=given
+    )
+    before = world.made()
+    error = await _error(world)
+    assert error.message == (
+        f"the mapping set does not fit the schema {given}: "
+        "row 2 (_extconndev.id): the schema has no _extconndev.id"
+    )
+    assert error.hint == "mend the rows, or give the schema what they feed"
+    assert world.made() == before
+
+
+@pytest.mark.parametrize("name", ["mapping.json", "mapping.experience-event.json"])
+async def test_a_schema_that_was_made_here_fits(tmp_path: Path, name: str):
+    """The schema that one route got can be given to another with the same rows."""
+    rows = json.loads(shipped(name).read_bytes())["mappings"]
+    world = World(tmp_path)
+    world.desired = desired("given", rows=rows, name="Given")
+    given = (await world.apply(memory="given")).ids.schema
+    world.desired = desired("marketing", rows=rows, schema_id=given)
+    assert (await world.apply()).state == "enabled"
 
 
 async def test_not_adobe_at_all(tmp_path: Path):
