@@ -28,14 +28,14 @@ MAX_DIGITS: Final = 4_000
 
 MAX_TEXT_CHARS: Final = 16 * 1024 * 1024
 """
-Characters of one text value, and of all in a result that lambdas or ranges made: as much as the
-largest body that is mapped at all (16 MiB).
+Characters of one text value: as much as the largest body that is mapped at all (16 MiB). Of all in
+a list or a map, too, where it is written as text, compared, or made by lambdas or ranges.
 """
 
 MAX_ITEMS: Final = 1_000_000
 """
-Elements of one list, and of all in such a result, where a lambda can put one large field into
-each element of a list: a body of 16 MiB can hold hardly more.
+Elements of one list: a body of 16 MiB can hold hardly more. Of all in such a list or map, too: a
+lambda can put one large field into each element of a list.
 """
 
 MAX_WORK: Final = 64 * 1024 * 1024

@@ -31,8 +31,6 @@ own ``==`` stands in `relay.mapping.comparison`.
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Iterator
 from decimal import Decimal
 from typing import Any, Final
 
@@ -49,6 +47,7 @@ from relay.mapping.numbers import (
     double_text,
     float_text,
 )
+from relay.mapping.ranges import Range
 
 __all__ = [
     "BigInteger",
@@ -79,60 +78,6 @@ class JavaSet(list[Any]):
     __slots__ = ()
 
 
-class Range:
-    """Whole numbers from *first* to *last*, both included, downwards when *last* is smaller."""
-
-    __slots__ = ("first", "last")
-
-    def __init__(self, first: int, last: int) -> None:
-        self.first = first
-        self.last = last
-
-    @property
-    def low(self) -> int:
-        """The smallest number."""
-        return min(self.first, self.last)
-
-    @property
-    def high(self) -> int:
-        """The largest number."""
-        return max(self.first, self.last)
-
-    @property
-    def is_long(self) -> bool:
-        """Whether its numbers are Long, because one end does not fit an Integer."""
-        return self.low < INT_MIN or self.high > INT_MAX
-
-    def __len__(self) -> int:
-        return min(self.high - self.low + 1, sys.maxsize)
-
-    def __iter__(self) -> Iterator[int]:
-        step = 1 if self.first <= self.last else -1
-        numbers = range(self.first, self.last + step, step)
-        return map(_long, numbers) if self.is_long else iter(numbers)
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, Range) and (self.first, self.last) == (other.first, other.last)
-
-    def __hash__(self) -> int:
-        return hash((self.first, self.last))
-
-    def to_list(self) -> list[int]:
-        """
-        Write the numbers out.
-
-        Raises:
-            LimitPassed: there are too many.
-        """
-        if self.high - self.low >= MAX_ITEMS:
-            raise LimitPassed(f"a range has more than {MAX_ITEMS} elements")
-        return list(self)
-
-
-def _long(value: int) -> int:
-    return Long(value) if INT_MIN <= value <= INT_MAX else value
-
-
 class Key:
     """A map key or set element that is compared as Java compares, type and all."""
 
@@ -142,7 +87,7 @@ class Key:
         self.value = value
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, Key) and equal(self.value, other.value)
+        return isinstance(other, Key) and _alike(self.value, other.value)
 
     def __hash__(self) -> int:
         return hash((java_type(self.value), _hashable(self.value)))
@@ -153,27 +98,32 @@ def _hashable(value: Any) -> Any:
         case JavaArray():
             return id(value)
         case JavaSet():
-            return frozenset(map(element_key, value))
+            return frozenset(map(Key, value))
         case list():
-            return tuple(map(element_key, value))
+            return tuple(map(Key, value))
         case dict():
-            return frozenset((key, element_key(held)) for key, held in value.items())
+            return frozenset((key, Key(held)) for key, held in value.items())
         case float():
             return double_text(value)
     return value
 
 
 def map_key(value: Any) -> Any:
-    """Give what *value* is looked up by in a map."""
-    return value if type(value) is str else Key(value)
+    """Give what *value* is looked up by in a map; raises LimitPassed when it is too long."""
+    return value if type(value) is str else Key(bounded(value))
 
 
 def element_key(value: Any) -> Any:
-    """Give what *value* is compared by among others: itself, or a `Key` when its type counts."""
+    """
+    Give what *value* is compared by among others: itself, or a `Key` when its type counts.
+
+    Raises:
+        LimitPassed: it is too long.
+    """
     kind = type(value)
     # Nothing but another Integer equals a plain int of 32 bits: all else is wrapped.
     is_itself = kind is str or (kind is int and INT_MIN <= value <= INT_MAX)
-    return value if is_itself else Key(value)
+    return value if is_itself else Key(bounded(value))
 
 
 def distinct(items: list[Any]) -> JavaSet:
@@ -318,7 +268,20 @@ def _array_class(items: JavaArray) -> str:
 
 
 def equal(left: Any, right: Any) -> bool:
-    """Compare as Java's ``left.equals(right)``, with null equal to null."""
+    """
+    Compare as Java's ``left.equals(right)``, with null equal to null.
+
+    Raises:
+        LimitPassed: a list or a map is too long.
+    """
+    if left is not right and isinstance(left, (list, dict)):
+        bounded(left)
+        bounded(right)
+    return _alike(left, right)
+
+
+def _alike(left: Any, right: Any) -> bool:
+    """Compare values whose length is known to be bounded."""
     if left is right:
         return True
     kind = type(left)
@@ -331,15 +294,13 @@ def equal(left: Any, right: Any) -> bool:
     if isinstance(left, Decimal):
         return bool(left.as_tuple() == right.as_tuple())
     if isinstance(left, JavaSet):
-        return len(left) == len(right) and set(map(element_key, left)) == set(
-            map(element_key, right)
-        )
+        return len(left) == len(right) and set(map(Key, left)) == set(map(Key, right))
     if isinstance(left, list):
         alike = len(left) == len(right) and not isinstance(right, JavaArray)
-        return alike and all(map(equal, left, right))
+        return alike and all(map(_alike, left, right))
     if isinstance(left, dict):
         same_keys: bool = left.keys() == right.keys()
-        return same_keys and all(equal(left[key], right[key]) for key in left)
+        return same_keys and all(_alike(left[key], right[key]) for key in left)
     same: bool = left == right
     return same
 
@@ -358,11 +319,11 @@ def bounded(value: Any) -> Any:
         if isinstance(held, str):
             chars += len(held)
             if chars > MAX_TEXT_CHARS:
-                raise LimitPassed(f"a result has more than {MAX_TEXT_CHARS} characters")
+                raise LimitPassed(f"a value has more than {MAX_TEXT_CHARS} characters")
         elif isinstance(held, (list, dict, Range)):
             items += len(held)
             if items > MAX_ITEMS:
-                raise LimitPassed(f"a result has more than {MAX_ITEMS} elements in all")
+                raise LimitPassed(f"a value has more than {MAX_ITEMS} elements in all")
             if isinstance(held, dict):
                 waiting.extend(map(_bare, held))
                 waiting.extend(held.values())

@@ -165,6 +165,13 @@ DOUBLED = "(f -> " + "f(" * 40 + "1" + ")" * 40 + ")(x -> [x, x, ...])"
         f"`${{{DOUBLED}}}`",
         f"({DOUBLED}).toString()",
         f"decode({DOUBLED}, 1, 2)",
+        f"{DOUBLED} == {DOUBLED}",
+        f"({DOUBLED}).equals({DOUBLED})",
+        f"[{DOUBLED}].indexOf({DOUBLED})",
+        f"{{{DOUBLED}, 1}}",
+        f"size({{{DOUBLED}: 1}})",
+        f"{DOUBLED} =~ [{DOUBLED}]",
+        f"{{'k': 1}}.get({DOUBLED})",
         "[" + ",".join(["1..1000000"] * 300) + "]",
         "transformArray(many, x -> 1..1000000)",
         "transformArray(many, x -> many)",
@@ -175,13 +182,13 @@ DOUBLED = "(f -> " + "f(" * 40 + "1" + ")" * 40 + ")(x -> [x, x, ...])"
 def test_what_a_result_holds_many_times_counts_each_time(source: str) -> None:
     """A large part in each element of a list ends at a bound before it is written out."""
     record = {"many": list(range(20_000)), "text": "x" * 100_000}
-    with pytest.raises(EvaluationError, match="a result has more than") as failed:
+    with pytest.raises(EvaluationError, match="a value has more than") as failed:
         compile_expression(source).evaluate(record)
     assert failed.value.kind == "limit"
     row = {"sourceType": "EXPRESSION", "source": source, "destination": "a"}
     mapped = MappingSet.from_json([row]).apply(record)
     assert mapped.record == {}
-    assert "a result has more than" in mapped.warnings[0].detail
+    assert "a value has more than" in mapped.warnings[0].detail
 
 
 def test_the_largest_results_are_whole() -> None:
