@@ -11,7 +11,19 @@ A replayed entry does not follow, because a person asked for it to be sent again
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
+from relay.envelope import Entry
 from relay.forward.decode import Decoded
+
+
+@dataclass(slots=True)
+class Follower:
+    """An entry that waits for who leads; parsed again if its turn comes, as parsed it is large."""
+
+    entry: Entry
+    event_id: str
+    digest: bytes
 
 
 class Claims:
@@ -20,21 +32,22 @@ class Claims:
     def __init__(self) -> None:
         # The leader's position by id, and its followers if any; changed by the methods only.
         self._leaders: dict[str, int] = {}
-        self._followers: dict[str, list[Decoded]] = {}
+        self._followers: dict[str, list[Follower]] = {}
 
     def __len__(self) -> int:
         return len(self._leaders)
 
-    def claim(self, decoded: Decoded) -> bool:
-        """Say whether *decoded* may go on; otherwise it follows who leads."""
-        event_id, entry = decoded.event_id, decoded.entry
+    def claim(self, event: Decoded | Follower) -> bool:
+        """Say whether *event* may go on; otherwise it follows who leads."""
+        event_id, entry = event.event_id, event.entry
         leader = self._leaders.setdefault(event_id, entry.position)
         if leader == entry.position or entry.attempt > 1:
             return True
-        self._followers.setdefault(event_id, []).append(decoded)
+        follower = Follower(entry, event_id, event.digest)
+        self._followers.setdefault(event_id, []).append(follower)
         return False
 
-    def release(self, event_id: str, position: int) -> list[Decoded]:
+    def release(self, event_id: str, position: int) -> list[Follower]:
         """The entry at *position* has its end, or starts over: give those who followed it."""
         if self._leaders.get(event_id) != position:
             return []

@@ -17,8 +17,9 @@ from relay.clock import Clock
 from relay.customerio.events import is_known
 from relay.envelope import Entry
 from relay.forward import settling
-from relay.forward.claims import Claims
+from relay.forward.claims import Claims, Follower
 from relay.forward.decode import Decoded, Rejected
+from relay.forward.held import Held
 from relay.forward.transform import Record, Transform
 from relay.gathered import observe_all
 from relay.logs import describe
@@ -29,6 +30,7 @@ from relay.spool.port import Seen, Settlement, Spool
 _SLICE_S = 0.001
 _SLICE_ENTRIES = 16  # so often the clock is read
 _LARGE_BYTES = 64 * 1024
+_MOST_UNPACKED_BYTES = 4 * 1024 * 1024
 
 log = structlog.get_logger("relay.forward")
 
@@ -41,13 +43,14 @@ class Intake:
     One route's entries on their way to the line.
 
     *settle* writes outcomes; *add* takes finished records. Who leads for an id is in *claims*,
-    which outlive a reload.
+    which outlive a reload; *held* is told of what takes more room than its body.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - one collaborator each, by name
         self,
         route: str,
         claims: Claims,
+        held: Held,
         *,
         spool: Spool,
         settle: Settle,
@@ -56,6 +59,7 @@ class Intake:
     ) -> None:
         self._route = route
         self._claims = claims
+        self._held = held
         self._spool = spool
         self._settle = settle
         self._clock = clock
@@ -64,15 +68,17 @@ class Intake:
         self._warnings = metrics.mapping_warnings
         self._slice_ends_s = 0.0
 
-    async def take(self, entries: Sequence[Entry], transform: Transform, add: Add) -> None:
+    async def take(self, entries: Sequence[Entry], transform: Transform, add: Add) -> int:
         """
-        Bring *entries*, in order, to the line or to their outcome.
+        Bring *entries*, in order, to the line or to their outcome; say how many.
+
+        Not all, when they unpack to so much that there may be no room for the others.
 
         Raises:
             SpoolFailed: an outcome could not be written.
         """
         ended: list[Settlement] = []
-        leading = await self._transform(entries, transform, ended)
+        leading, taken = await self._transform(entries, transform, ended)
         seen = await self._spool.seen(
             [each.event_id for each in leading if each.entry.attempt == 1]
         )
@@ -87,6 +93,7 @@ class Intake:
                 ended.append(each)
         self._add(records, add)
         await self.settle(ended, transform, add, seen)
+        return taken
 
     async def settle(
         self,
@@ -124,8 +131,9 @@ class Intake:
                 if before is not None:
                     next_ended.append(settling.repeated(follower, before))
                 elif self._claims.claim(follower):
-                    result = await asyncio.to_thread(self._checked, follower, transform)
+                    result = await asyncio.to_thread(self._parsed_again, follower, transform)
                     if isinstance(result, Record):
+                        self._held.unpacked(result.entry, result.payload)
                         records.append(result)
                     else:
                         next_ended.append(result)
@@ -134,9 +142,9 @@ class Intake:
 
     async def _transform(
         self, entries: Sequence[Entry], transform: Transform, ended: list[Settlement]
-    ) -> list[Record | Settlement]:
+    ) -> tuple[list[Record | Settlement], int]:
         """
-        Decode, map and check *entries*; give what became of those that lead for their id.
+        Decode, map and check *entries*; give what became of those that lead, and how many were read.
 
         One after the other to the end, and before it is known who was delivered already: a parsed
         event is many objects, and those of a whole read do not fit into the processor's cache.
@@ -145,13 +153,16 @@ class Intake:
         kinds: list[tuple[str, str]] = []
         lags_s: list[float] = []
         claim, decoded_of, checked = self._claims.claim, self._decoded, self._checked
-        for at, entry in enumerate(entries):
-            if at % _SLICE_ENTRIES == 0:
+        taken, unpacked_bytes = 0, 0
+        for entry in entries:
+            if taken % _SLICE_ENTRIES == 0:
                 await self._breathe()
+            taken += 1
             envelope = entry.envelope
+            is_heavy = len(envelope.body) > _LARGE_BYTES or envelope.encodings
             decoded = (
                 await asyncio.to_thread(decoded_of, entry, transform)
-                if len(envelope.body) > _LARGE_BYTES or envelope.encodings
+                if is_heavy
                 else decoded_of(entry, transform)
             )
             if isinstance(decoded, Settlement):
@@ -160,14 +171,24 @@ class Intake:
             kinds.append((decoded.object_type, decoded.metric))
             if decoded.timestamp_s is not None:
                 lags_s.append(envelope.received_at_s - decoded.timestamp_s)
-            if claim(decoded):
-                leading.append(
-                    await asyncio.to_thread(checked, decoded, transform)
-                    if len(decoded.body) > _LARGE_BYTES
-                    else checked(decoded, transform)
-                )
+            if not claim(decoded):
+                continue
+            if not is_heavy:
+                leading.append(checked(decoded, transform))
+                continue
+            result = (
+                await asyncio.to_thread(checked, decoded, transform)
+                if len(decoded.body) > _LARGE_BYTES
+                else checked(decoded, transform)
+            )
+            leading.append(result)
+            if isinstance(result, Record):
+                self._held.unpacked(entry, result.payload)
+                unpacked_bytes += len(result.payload)
+                if unpacked_bytes >= _MOST_UNPACKED_BYTES:
+                    break
         self._note(kinds, lags_s)
-        return leading
+        return leading, taken
 
     def _decoded(self, entry: Entry, transform: Transform) -> Decoded | Settlement:
         try:
@@ -182,6 +203,10 @@ class Intake:
         except Exception as error:  # noqa: BLE001 - a bug costs one entry, not the route
             return self._failed(decoded, error)
         return settling.rejected(result) if isinstance(result, Rejected) else result
+
+    def _parsed_again(self, follower: Follower, transform: Transform) -> Record | Settlement:
+        decoded = self._decoded(follower.entry, transform)
+        return decoded if isinstance(decoded, Settlement) else self._checked(decoded, transform)
 
     def _add(self, records: Sequence[Record], add: Add) -> None:
         for record in records:

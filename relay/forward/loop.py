@@ -23,6 +23,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import partial
+from operator import attrgetter
 
 import structlog
 
@@ -98,17 +99,23 @@ class Forward:
         self._retries = metrics.retries.labels(name)
         self._settler = settling.Settler(name, spool=spool, metrics=metrics, clock=clock)
         self._claims = Claims()
+        self._held = Held(route.inlet)
         self._intake = Intake(
-            name, self._claims, spool=spool, settle=self._settle, metrics=metrics, clock=clock
+            name,
+            self._claims,
+            self._held,
+            spool=spool,
+            settle=self._settle,
+            metrics=metrics,
+            clock=clock,
         )
         self._watch = Watch(name, clock)
-        # The lane in use and those that still have requests in flight; entries that start over;
-        # what is read and not settled. Changed by this object's tasks and by `reload`.
+        # The lane in use and those that still have requests in flight; entries that start over.
+        # Changed by this object's tasks and by `reload`.
         self._state = State.NEW
         self._lane = Lane(name, route, transform, inlet, clock)
         self._retired: list[Lane] = []
         self._again: list[Entry] = []
-        self._held = Held(route.inlet)
         self._kept_pause: Pause | None = None
         self._ends_s = 0.0
         # How many calls bring entries to the line or to their outcome; `_send` waits for them.
@@ -214,18 +221,23 @@ class Forward:
             if not entries:
                 return
             self._held.took(entries)
-            await self._take(entries)
+            taken = await self._take(entries)
+            while taken < len(entries) and self._state is State.RUNNING:
+                self._is_waiting_to_read = True
+                await self._held.lightness()
+                self._is_waiting_to_read = False
+                taken += await self._take(entries[taken:])
             gather_s = self._lane.gather_s if len(entries) < _READ_ENTRIES else 0.0
 
-    async def _take(self, entries: Sequence[Entry]) -> None:
-        """Bring *entries* to the line, after those that start over."""
+    async def _take(self, entries: Sequence[Entry]) -> int:
+        """Bring *entries* to the line, after those that start over; say how many it were."""
         with self._bringing_on():
             async with self._taking:
                 while self._again:
-                    again, self._again = sorted(self._again, key=_position), []
-                    await self._take_in(again)
-                if entries:
-                    await self._take_in(entries)
+                    again, self._again = sorted(self._again, key=attrgetter("position")), []
+                    taken = await self._take_in(again)
+                    self._again += again[taken:]
+                return await self._take_in(entries) if entries else 0
 
     @contextmanager
     def _bringing_on(self) -> Iterator[None]:
@@ -237,7 +249,7 @@ class Forward:
             self._bringing -= 1
             self._wake.set()
 
-    async def _take_in(self, entries: Sequence[Entry]) -> None:
+    async def _take_in(self, entries: Sequence[Entry]) -> int:
         lane = self._lane
 
         def add(records: Sequence[Record]) -> None:
@@ -246,7 +258,7 @@ class Forward:
             elif lane.add(records):
                 self._wake.set()
 
-        await self._intake.take(entries, lane.transform, add)
+        return await self._intake.take(entries, lane.transform, add)
 
     async def _send(self, group: asyncio.TaskGroup) -> None:
         """Start what may be sent, whenever something has changed; end when nothing will."""
@@ -384,7 +396,3 @@ class Forward:
 
     def __repr__(self) -> str:
         return f"<Forward {self._name} {self._state} {self._held.entries} held {self._lane!r}>"
-
-
-def _position(entry: Entry) -> int:
-    return entry.position

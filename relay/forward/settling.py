@@ -16,6 +16,7 @@ import structlog
 from relay.clock import Clock
 from relay.envelope import Entry
 from relay.errors import SpoolFailed
+from relay.forward.claims import Follower
 from relay.forward.decode import Decoded, Rejected
 from relay.forward.transform import Record
 from relay.gathered import observe_all
@@ -63,7 +64,7 @@ def rejected(result: Rejected) -> Settlement:
     )
 
 
-def repeated(of: Record | Decoded | Settlement, before: Seen) -> Settlement:
+def repeated(of: Record | Follower | Settlement, before: Seen) -> Settlement:
     """The id *of* an event was delivered *before*: a duplicate if the content is the same."""
     if before.digest == of.digest:
         return _ended(
@@ -91,7 +92,7 @@ def failed(of: Entry | Decoded, error: Exception) -> Settlement:
 
 
 def _ended(
-    of: Record | Decoded | Settlement,
+    of: Record | Decoded | Follower | Settlement,
     reason: Reason,
     *,
     stage: str,

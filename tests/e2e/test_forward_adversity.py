@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gzip
 import json
 import time
 from datetime import UTC, datetime
@@ -560,6 +561,28 @@ async def test_large_backlogs_are_read_only_as_far_as_they_can_be_held(rig: Rig)
     await asyncio.sleep(0.1)
     assert forward.stats().held < 50 * 5 + 500 + 1
     assert json.loads(rig.inlet.requests[0].body)
+
+
+@pytest.mark.parametrize("ordering", ["none", "strict"])
+async def test_compressed_events_are_held_by_what_they_unpack_to(rig: Rig, monkeypatch, ordering):
+    """While the inlet is away, 200 events of 20 kB that came as 200 bytes do not fill memory."""
+    monkeypatch.setattr("relay.forward.held._BYTES", 1_000_000)
+    monkeypatch.setattr("relay.forward.intake._MOST_UNPACKED_BYTES", 100_000)
+    rig.inlet.script = lambda request: reply(503)
+    bodies = [gzip.compress(event(f"e{at}", padding="x" * 20_000)) for at in range(200)]
+    await rig.append(*bodies, headers=[("content-encoding", "gzip")])
+    forward = rig.start(ordering=ordering, batch_max_records=20)
+    for _ in range(2):
+        before = len(rig.inlet.requests)
+        await rig.until(lambda before=before: len(rig.inlet.requests) > before + 5)
+        assert len(set(rig.inlet.order)) <= 60
+        forward.reload(*rig.parts(ordering=ordering, batch_max_records=20))
+    rig.inlet.script = taken
+    await rig.settled()
+    assert rig.outcomes == {"delivered": 200}
+    assert set(rig.inlet.taken.values()) == {1}
+    if ordering == "strict":
+        assert list(rig.inlet.taken) == [f"e{at}" for at in range(200)]
 
 
 async def test_a_reload_in_strict_order_keeps_it(rig: Rig):

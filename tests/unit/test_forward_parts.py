@@ -10,7 +10,7 @@ from relay.clock import ManualClock
 from relay.config import RouteConfig
 from relay.envelope import Entry, Envelope
 from relay.forward.batch import WRAPPER_BYTES, Batch, splice
-from relay.forward.claims import Claims
+from relay.forward.claims import Claims, Follower
 from relay.forward.decode import Decoded
 from relay.forward.hold import Hold
 from relay.forward.inlet import addresses, make_inlet
@@ -36,6 +36,15 @@ def test_the_first_with_an_id_leads_and_the_others_follow():
     assert claims.release("e", 1) == []
     assert claims.claim(decoded(5))
     assert len(claims) == 2
+
+
+def test_a_follower_is_kept_without_what_it_was_parsed_to():
+    """However large a repeat unpacks, what waits of it is the entry, its id and its digest."""
+    claims = Claims()
+    leader, repeat = decoded(1), decoded(2)
+    assert claims.claim(leader)
+    assert not claims.claim(repeat)
+    assert claims.release("e", 1) == [Follower(repeat.entry, "e", b"d")]
 
 
 def test_a_replayed_entry_does_not_follow_and_frees_nobody():
