@@ -144,7 +144,7 @@ class Intake:
         self, entries: Sequence[Entry], transform: Transform, ended: list[Settlement]
     ) -> tuple[list[Record | Settlement], int]:
         """
-        Decode, map and check *entries*; give what became of those that lead, and how many were read.
+        Decode, map and check *entries*; give what became of those that lead, and the number read.
 
         One after the other to the end, and before it is known who was delivered already: a parsed
         event is many objects, and those of a whole read do not fit into the processor's cache.

@@ -230,7 +230,7 @@ class Forward:
             gather_s = self._lane.gather_s if len(entries) < _READ_ENTRIES else 0.0
 
     async def _take(self, entries: Sequence[Entry]) -> int:
-        """Bring *entries* to the line, after those that start over; say how many it were."""
+        """Bring *entries* to the line, after those that start over; say how many."""
         with self._bringing_on():
             async with self._taking:
                 while self._again:
