@@ -117,7 +117,13 @@ class World:
                 clock=self.clock,
                 sleep=self.sleep,
             )
-            pace = Pace(self.clock, self.settling_s, timeout_s=60.0, sleep=self.sleep)
+            pace = Pace(
+                self.clock,
+                self.settling_s,
+                timeout_s=60.0,
+                sleep=self.sleep,
+                progress=self.progress.append,
+            )
             session = Session(
                 adobe=Adobe.of(http),
                 access=DataAccess(http),

@@ -97,7 +97,7 @@ async def open_session(
             observability=Observability(http),
             desired=desired_of(name, section),
             memory=Memory(Path(adobe.state_path), name),
-            pace=Pace(clock, adobe.settling_time),
+            pace=Pace(clock, adobe.settling_time, progress=progress),
         )
 
 

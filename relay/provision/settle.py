@@ -20,6 +20,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from relay.adobe.flow_service import FlowService
+from relay.adobe.http import Progress
 from relay.clock import Clock
 from relay.errors import ProvisionError
 
@@ -32,7 +33,7 @@ class Pace:
     """
     How long things take: *settling_s* after a change, *timeout_s* until a flow is at rest.
 
-    *poll_s* stands between two looks, as waited out by *sleep*.
+    *poll_s* stands between two looks, as waited out by *sleep*; *progress* is told of a wait.
     """
 
     clock: Clock
@@ -40,6 +41,7 @@ class Pace:
     timeout_s: float = 300.0
     poll_s: float = 1.0
     sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
+    progress: Progress | None = None
 
 
 async def settled(
@@ -53,6 +55,7 @@ async def settled(
         AdobeError: a call was refused.
     """
     deadline_s = pace.clock.monotonic_s() + pace.timeout_s
+    told = ""
     while True:
         flow = await flows.get("flows", flow_id)
         if flow.get("state") in states and inlet_of(flow):
@@ -63,6 +66,9 @@ async def settled(
                 hint="Adobe may need longer: run the same command again, or "
                 "`relay provision status`",
             )
+        if pace.progress is not None and told != flow.get("state"):
+            told = str(flow.get("state"))
+            pace.progress(f"flow {flow_id} is {told}; waiting")
         await pace.sleep(pace.poll_s)
 
 

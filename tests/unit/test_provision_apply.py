@@ -51,6 +51,15 @@ async def test_settling_time_is_told(world: World):
     assert applied.not_before_s == pytest.approx(world.clock.wall_s() + 300)
 
 
+async def test_a_wait_for_the_flow_is_told(world: World):
+    """While the flow is being enabled, whoever waits is told of it, once a state."""
+    applied = await world.apply()
+    assert world.progress[-2:] == [
+        "create flow: there is none",
+        f"flow {applied.ids.flow} is initializing; waiting",
+    ]
+
+
 async def test_again_changes_nothing(world: World):
     """A second run writes nothing, with and without remembered ids."""
     first = await world.apply()
