@@ -21,6 +21,7 @@ import orjson
 from relay.config import InletConfig
 from relay.forward.decode import Decoded
 from relay.forward.splice import cut_members
+from relay.outcome import Reason
 
 BULKY = ("content", "headers")  # members of data that hold whole messages
 
@@ -32,8 +33,13 @@ _WIDE_NUMBER = re.compile(rb"\d{16}|\d[eE]|\.\d{15}")
 _LONG_RANGE = (-(2**63), 2**64 - 1)  # what orjson reads as an integer
 
 
-class NumberChangedError(Exception):
-    """The event, or an expression, has a number that the inlet would get or read rounded."""
+class UnwritableError(Exception):
+    """The mapped record cannot be written as it is, or not with the event's own numbers."""
+
+    def __init__(self, reason: Reason, detail: str) -> None:
+        super().__init__(detail)
+        self.reason = reason
+        self.detail = detail
 
 
 def raw_payload(keeps_bulky: frozenset[str] | set[str]) -> Payload:
@@ -53,7 +59,7 @@ def xdm_payload(inlet: InletConfig) -> Payload:
     """
     Make the payload of ``format = "xdm"``.
 
-    The payload function raises `NumberChangedError` for an event that it would falsify.
+    The payload function raises `UnwritableError` for an event that it would falsify.
     """
     reference = {"id": inlet.schema_id, "contentType": inlet.schema_content_type}
     header = {
@@ -78,23 +84,40 @@ def xdm_payload(inlet: InletConfig) -> Payload:
         try:
             return b"".join((opening, orjson.dumps(record), b"}}"))
         except TypeError as error:
-            # A whole number past 64 bits, which only an expression makes.
-            if "64-bit" in str(error):
-                raise NumberChangedError from None
-            raise
+            raise _unwritable(error) from None
 
     return payload
+
+
+def _rounded() -> UnwritableError:
+    return UnwritableError(
+        Reason.AMBIGUOUS_JSON, "a number that the mapped record would carry rounded"
+    )
+
+
+def _unwritable(error: TypeError) -> Exception:
+    """Tell what orjson does not write: what only expressions make, out of text."""
+    message = str(error)
+    if "64-bit" in message:
+        return _rounded()
+    if "surrogates" in message:
+        return UnwritableError(
+            Reason.AMBIGUOUS_JSON, "half of a surrogate pair, which has no UTF-8 form"
+        )
+    if "Recursion" in message:
+        return UnwritableError(Reason.TOO_DEEP, "a mapped record deeper than 254 levels")
+    return error
 
 
 def _same_int(text: str) -> int:
     low, high = _LONG_RANGE
     # Twenty digits hold every number in range; longer ones are not worth converting.
     if len(text) > 20 or not low <= int(text) <= high:  # noqa: PLR2004 - explained above
-        raise NumberChangedError
+        raise _rounded()
     return 0
 
 
 def _same_float(text: str) -> float:
     if Decimal(text) != Decimal(repr(float(text))):
-        raise NumberChangedError
+        raise _rounded()
     return 0.0

@@ -24,7 +24,7 @@ from relay.envelope import Entry
 from relay.errors import ConfigError, MappingError, SchemaError
 from relay.forward.decode import Decoded, Rejected, decode
 from relay.forward.filters import Filters
-from relay.forward.payload import BULKY, NumberChangedError, raw_payload, xdm_payload
+from relay.forward.payload import BULKY, UnwritableError, raw_payload, xdm_payload
 from relay.mapping.mapping_set import Mapped, MappingSet
 from relay.mapping.steps import WarningKind
 from relay.outcome import Reason
@@ -97,9 +97,8 @@ class Transform:
             warnings = _kinds(mapped, refused)
         try:
             payload = self._payload(decoded, mapped.record)
-        except NumberChangedError:
-            detail = "a number that the mapped record would carry rounded"
-            return _rejected(decoded, Reason.AMBIGUOUS_JSON, "mapping", "", detail)
+        except UnwritableError as unwritable:
+            return _rejected(decoded, unwritable.reason, "mapping", "", unwritable.detail)
         if len(payload) > MAX_PAYLOAD_BYTES:
             return _too_large(decoded, len(payload))
         return Record(

@@ -3,26 +3,50 @@
 from __future__ import annotations
 
 import json
+from functools import reduce
+from typing import Any
 
 import pytest
 
 from relay.config import InletConfig
 from relay.envelope import Entry, Envelope
 from relay.forward.decode import Decoded, decode
-from relay.forward.payload import NumberChangedError, xdm_payload
+from relay.forward.payload import UnwritableError, xdm_payload
+from relay.outcome import Reason
+
+PAYLOAD = xdm_payload(InletConfig(url="http://127.0.0.1/collection/x", format="xdm"))
 
 
 def decoded() -> Decoded:
-    body = b'{"event_id":"e"}'
-    made = decode(Entry(1, Envelope("r", 0.0, (), body)))
+    made = decode(Entry(1, Envelope("r", 0.0, (), b'{"event_id":"e"}')))
     assert isinstance(made, Decoded)
     return made
 
 
-def test_a_number_that_an_expression_made_too_long_is_no_failure_of_ours() -> None:
-    """A whole number past 64 bits is told as the number it is; below, it is written."""
-    payload = xdm_payload(InletConfig(url="http://127.0.0.1/collection/x", format="xdm"))
-    written = json.loads(payload(decoded(), {"a": 2**64 - 1}))
-    assert written["body"]["xdmEntity"] == {"a": 2**64 - 1}
-    with pytest.raises(NumberChangedError):
-        payload(decoded(), {"a": 2**64})
+def nested(levels: int) -> Any:
+    return reduce(lambda inner, _: [inner], range(levels), "x")
+
+
+@pytest.mark.parametrize(
+    ("value", "reason"),
+    [
+        (2**64, Reason.AMBIGUOUS_JSON),
+        (-(2**63) - 1, Reason.AMBIGUOUS_JSON),
+        ("\ud800", Reason.AMBIGUOUS_JSON),
+        (nested(300), Reason.TOO_DEEP),
+    ],
+    ids=["past 64 bits", "below 64 bits", "half a character", "deep"],
+)
+def test_what_an_expression_made_and_json_does_not_carry_has_its_reason(
+    value: Any, reason: Reason
+) -> None:
+    """Long numbers, halves of characters and deep lists are told as that, not as a bug of ours."""
+    with pytest.raises(UnwritableError) as refused:
+        PAYLOAD(decoded(), {"a": value})
+    assert refused.value.reason is reason
+
+
+@pytest.mark.parametrize("value", [2**64 - 1, -(2**63), "\U0001f600", nested(200)], ids=str)
+def test_the_rest_is_written(value: Any) -> None:
+    """What just fits is in the envelope as it is."""
+    assert json.loads(PAYLOAD(decoded(), {"a": value}))["body"]["xdmEntity"] == {"a": value}
