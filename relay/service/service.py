@@ -41,6 +41,7 @@ from relay.logs import configure_logs, describe
 from relay.metrics import Metrics
 from relay.server import Listener, bind, inherited_socket
 from relay.service.deadline import Deadline
+from relay.service.descriptors import ask_for_descriptors
 from relay.service.succession import succeed
 from relay.spool.port import Pause, SpoolStats
 
@@ -64,6 +65,7 @@ def serve(load: Callable[[], Config], environ: MutableMapping[str, str]) -> int:
     """
     config = load()
     configure_logs(config.log)
+    ask_for_descriptors(config)
     deadline = Deadline(_LEAVE_S, os._exit)
     # Few of the many objects made for an event live on, and none of them in a circle: looking for
     # circles every 700 objects cost up to a fifth of the processor's time while busy.
@@ -271,6 +273,7 @@ class Service:
         if config.log != self._config.log:
             configure_logs(config.log)
         self._config = config
+        ask_for_descriptors(config)
         for listener in (self._public, self._admin):
             listener.reload(config.server)
         # First those who read for a route that nobody named, then the route's own.

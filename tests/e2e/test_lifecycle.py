@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import resource
 import signal
 import socket
 import subprocess
@@ -48,6 +49,21 @@ def logged(stack: Stack, event: str) -> list[dict[str, object]]:
     lines = (stack.folder / "relay.log").read_text().splitlines()
     parsed = [json.loads(line) for line in lines if line.startswith("{")]
     return [line for line in parsed if line["event"] == event]
+
+
+def test_every_connection_finds_a_descriptor(stack):
+    """A start, and a reload that lets in more, raise the limit of open files."""
+    stack.start_relay("sh", "-c", 'ulimit -Sn 256; exec "$@"', "sh")
+
+    def soft_limit() -> int:
+        return resource.prlimit(stack.relay.pid, resource.RLIMIT_NOFILE)[0]
+
+    assert soft_limit() > 2 * 1000
+    text = stack.config.read_text()
+    stack.config.write_text(text.replace("[server]", "[server]\nmax_connections = 1500"))
+    stack.relay.send_signal(signal.SIGHUP)
+    until(lambda: logged(stack, "reloaded"), "no reload")
+    assert soft_limit() > 2 * 1500
 
 
 def test_a_new_key_works_after_sighup_on_the_same_connection(stack):
