@@ -219,7 +219,7 @@ async def change_all(
 ) -> Replayed:
     """Replay or drop everything that matches *query*, at most *per_s* a second (0: at once)."""
     total, left = Replayed(), query.limit
-    page = min(_PAGE, max(1, int(per_s))) if per_s else _PAGE
+    page = max(1, int(per_s)) if 0 < per_s < _PAGE else _PAGE
     loop = asyncio.get_running_loop()
     started_s = loop.time()
     while left > 0:
@@ -236,7 +236,7 @@ async def change_all(
         left -= looked_at
         if looked_at < this.limit:
             break
-        if per_s:
+        if per_s and left > 0:
             await asyncio.sleep(max(0.0, started_s + total.done / per_s - loop.time()))
     return total
 

@@ -254,7 +254,9 @@ def change(
 
     async def main() -> tuple[Replayed, list[Found]]:
         async with open_desk(loaded) as desk:
-            done = await change_all(desk, verb, wanted, per_s=rate, dry_run=dry_run, who=person())
+            # Nothing is sent that could be too much for anybody.
+            per_s = 0.0 if dry_run else rate
+            done = await change_all(desk, verb, wanted, per_s=per_s, dry_run=dry_run, who=person())
             # What is named and does not match was done before, is elsewhere, or never came.
             return done, [] if done.last else await named(desk, wanted)
 

@@ -25,7 +25,7 @@ Json = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Say what would be done, change nothing.")]
 Route = Annotated[str, typer.Option("--route", help="Only this route.")]
 Event = Annotated[str, typer.Option("--event-id", help="Only this event id.")]
-Position = Annotated[int | None, typer.Option("--position", help="Only this position.")]
+Position = Annotated[int | None, typer.Option("--position", min=1, help="Only this position.")]
 Why = Annotated[Reason | None, typer.Option("--reason", help="Only this reason.")]
 Since = Annotated[
     str, typer.Option("--since", help="Received from then on; RFC 3339 or an age such as 2h.")
@@ -72,6 +72,8 @@ def query(
     Raises:
         typer.BadParameter: a time cannot be read.
     """
+    if position is not None and position > EVERYTHING:
+        raise typer.BadParameter("--position: no event has a number of so many digits")
     return Query(
         route=route,
         outcome=outcome,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 
 import pytest
 from spool_kit import envelopes, settlements, spool_at, take
@@ -20,6 +21,15 @@ async def quarantined(spool, count):
     """*count* events in quarantine."""
     await spool.append(envelopes(count))
     await spool.settle(settlements(await take(spool, count), Reason.NOT_JSON))
+
+
+@pytest.mark.parametrize(("per_s", "limit"), [(math.inf, 1_000), (0.001, 1)])
+async def test_a_rate_of_any_size_ends(tmp_path, per_s, limit):
+    """No rate is too much to be reckoned with, and after the last event nothing is waited for."""
+    async with spool_at(tmp_path) as spool, asyncio.timeout(10):
+        await quarantined(spool, 3)
+        done = await change_all(Desk(spool), "drop", Query(limit=limit), per_s=per_s, who="ann")
+        assert done.done == min(limit, 3)
 
 
 async def test_pages_of_one_command_are_one_deed(tmp_path):

@@ -64,6 +64,14 @@ def test_the_help_imports_no_noun():
     assert (done.stdout, done.stderr) == (b"[]\n", b"")
 
 
+def test_a_position_that_none_can_be_is_a_usage_error():
+    """Positions begin at 1 and end where a number of 64 bits does."""
+    for number in ("0", "99999999999999999999999"):
+        done = CliRunner().invoke(build(("events",)), ["events", "ls", "--position", number])
+        assert done.exit_code == 2
+        assert "--position" in done.output
+
+
 @pytest.mark.parametrize(
     "words",
     [
