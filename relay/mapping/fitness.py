@@ -16,6 +16,7 @@ from typing import Final
 from relay.mapping import nodes
 from relay.mapping.expression import Expression
 from relay.mapping.nodes import Node
+from relay.mapping.paths import EACH
 from relay.mapping.rows import Row, SourceType
 from relay.schema import CompiledSchema, Kind
 from relay.schema import Node as Field
@@ -74,6 +75,8 @@ def misfit(row: Row, field: Field) -> str:
     if not isinstance(row.expression, Expression):
         return ""
     sort = _sort(row.expression.tree)
+    if sort == "an array" and EACH in row.path:
+        return ""  # its elements are spread over the field's, and may be anything
     if sort and field.kind not in _TAKES[sort]:
         return f"the expression gives {sort}, the field is of type {field.kind}"
     return ""

@@ -87,6 +87,8 @@ def test_each_thing_to_mend(row, severity, says):
         ("flag ? 'x' : null", "a"),
         ("metric", "l[0]", "ATTRIBUTE"),
         ("data.list[*].x", "l[*]", "ATTRIBUTE"),
+        ("explode(metric)", "l[*]"),
+        ("['x', metric]", "l[*]"),
         ("data", "o", "ATTRIBUTE"),
         ("1", "a", "STATIC"),
     ],
