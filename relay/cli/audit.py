@@ -9,7 +9,15 @@ import typer
 
 from relay.audit import Audit, audit, audit_deep
 from relay.cli.columns import print_columns
-from relay.cli.options import ConfigPath, Json, print_json, run, shown_time, spool_config
+from relay.cli.options import (
+    ConfigPath,
+    Json,
+    print_json,
+    printable,
+    run,
+    shown_time,
+    spool_config,
+)
 from relay.config import Config
 from relay.control import open_desk
 from relay.spool.port import Deed
@@ -89,6 +97,4 @@ def _show_trail(config: Config, limit: int, *, json: bool) -> None:
 
 
 def _cells(deed: Deed) -> tuple[str, str, str, str, str]:
-    # A name comes from outside: one with a line break must not look like two deeds.
-    who = "".join(sign if sign.isprintable() else "?" for sign in deed.who)
-    return shown_time(deed.at_s), who, deed.what, str(deed.entries), deed.positions
+    return shown_time(deed.at_s), printable(deed.who), deed.what, str(deed.entries), deed.positions

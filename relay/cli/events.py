@@ -13,6 +13,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from relay.cli.columns import print_columns
 from relay.cli.options import (
     ConfigPath,
     DryRun,
@@ -28,6 +29,7 @@ from relay.cli.options import (
     Why,
     person,
     print_json,
+    printable,
     query,
     run,
     shown_place,
@@ -45,7 +47,6 @@ Body = Annotated[bool, typer.Option("--body", help="Print the raw body only, as 
 
 events = typer.Typer(help="Look events up, and send them again.", no_args_is_help=True)
 
-_WIDE = 1000
 _ENDS = {"replay": ("pending again", None), "drop": ("discarded", Outcome.DISCARDED)}
 _COLUMNS = (
     "position",
@@ -175,26 +176,33 @@ def show_list(config: str | None, wanted: Query, *, json: bool) -> None:
 
 
 def _print_table(found: Sequence[Found]) -> None:
+    rows = map(_cells, found)
+    console = Console()
+    if not console.is_terminal:
+        # A file or a pipe has no width, and may be given very many.
+        print_columns(_COLUMNS, rows)
+        return
     table = Table(box=None)
     for name in _COLUMNS:
         # Folded where the terminal is narrow: an id that is cut off helps nobody.
         table.add_column(name, overflow="fold")
-    for one in found:
-        outcome = f"{one.outcome or 'pending'}{f' #{one.attempt}' if one.attempt > 1 else ''}"
-        table.add_row(
-            str(one.position),
-            # Of a lost event nobody knows when it came.
-            shown_time(one.received_at_s or None),
-            one.route,
-            str(one.size_bytes),
-            outcome,
-            str(one.reason or ""),
-            escape(one.event_id),
-            escape(shown_place(one.path, one.detail)),
-        )
-    console = Console()
-    # A file or a pipe has no width.
-    (console if console.is_terminal else Console(width=_WIDE)).print(table)
+    for row in rows:
+        table.add_row(*map(escape, row))
+    console.print(table)
+
+
+def _cells(one: Found) -> tuple[str, ...]:
+    return (
+        str(one.position),
+        # Of a lost event nobody knows when it came.
+        shown_time(one.received_at_s or None),
+        one.route,
+        str(one.size_bytes),
+        f"{one.outcome or 'pending'}{f' #{one.attempt}' if one.attempt > 1 else ''}",
+        str(one.reason or ""),
+        printable(one.event_id),
+        printable(shown_place(one.path, one.detail)),
+    )
 
 
 def show_one(config: str | None, wanted: Query, *, body: bool, json: bool) -> None:
@@ -223,9 +231,9 @@ def _print_event(answer: Mapping[str, Any], raw: bytes | None) -> None:
         if name.endswith("_at_s"):
             typer.echo(f"{name.removesuffix('_s'):>14}  {shown_time(value or None)}")
         elif value not in {None, ""}:
-            typer.echo(f"{name:>14}  {value}")
+            typer.echo(f"{name:>14}  {printable(str(value))}")
     for name, value in answer["headers"]:
-        typer.echo(f"{'header':>14}  {name}: {value}")
+        typer.echo(f"{'header':>14}  {name}: {printable(value)}")
     kept = "no longer kept" if raw is None else f"{len(raw)} bytes; --body prints them"
     typer.echo(f"{'body':>14}  {kept}")
 

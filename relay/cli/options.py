@@ -70,8 +70,13 @@ def query(
     Make a query of what was given on the command line; *limit* ``None``: all that match.
 
     Raises:
-        typer.BadParameter: a time cannot be read.
+        typer.BadParameter: a time or a text cannot be read.
     """
+    for name, text in (("--route", route), ("--event-id", event_id)):
+        try:
+            text.encode()
+        except UnicodeEncodeError:
+            raise typer.BadParameter(f"{name}: expected UTF-8") from None
     if position is not None and position > EVERYTHING:
         raise typer.BadParameter("--position: no event has a number of so many digits")
     return Query(
@@ -90,7 +95,7 @@ def query(
 def _time_s(text: str, now_s: float) -> float | None:
     if not text:
         return None
-    if text[-1:] in _AGES and text[:-1].replace(".", "", 1).isdigit():
+    if text[-1:] in _AGES and text[:-1].replace(".", "", 1).isdecimal():
         return now_s - float(text[:-1]) * _AGES[text[-1]]
     try:
         when = datetime.fromisoformat(text)
@@ -106,6 +111,11 @@ def shown_time(wall_s: float | None) -> str:
     if wall_s is None:
         return ""
     return datetime.fromtimestamp(wall_s, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def printable(text: str) -> str:
+    """Write *text* from outside on one line: a break must not look like a row of its own."""
+    return "".join(sign if sign.isprintable() else "?" for sign in text)
 
 
 def shown_place(path: str, detail: str) -> str:

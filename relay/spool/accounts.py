@@ -51,6 +51,14 @@ class Accounts:
             "INSERT OR REPLACE INTO facts VALUES ('spool:before', ?)", (before,)
         )
 
+    def kept(self, outcome: Outcome) -> int:
+        """Count the entries with *outcome* whose rows are not deleted."""
+        return sum(
+            count - self.folded.get(key, 0)
+            for key, count in self.totals.items()
+            if key[1] is outcome
+        )
+
     def _write(self, table: str, changes: Mapping[tuple[str, Outcome, Reason], int]) -> None:
         self._database.insert(
             f"INSERT INTO {table}",

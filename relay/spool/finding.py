@@ -86,8 +86,12 @@ class Finder:
     def _lost(self, query: Query, first: int, last: int) -> list[Found]:
         if query.event_id or _narrow(query) or not _may_be(query, Outcome.LOST):
             return []
+        state = self._core.state
+        if not state.accounts.kept(Outcome.LOST):
+            # The usual case: no need to look for them among the delivered ones.
+            return []
         found: list[Found] = []
-        for row in self._core.state.ranges.between(first, last, Outcome.LOST):
+        for row in state.ranges.between(first, last, Outcome.LOST):
             if query.reason is not None and row.reason is not query.reason:
                 continue
             for position in range(max(first, row.first), min(last, row.last) + 1):

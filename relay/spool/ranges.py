@@ -95,10 +95,12 @@ class Ranges:
         self, first: int, last: int, outcome: Outcome | None = None, *, limit: int = -1
     ) -> list[Range]:
         """List rows that touch *first* to *last*, in order."""
+        # Rows do not overlap, so none before the last that starts at *first* or earlier does.
         rows = self._database.rows(
-            f"SELECT {_COLUMNS} FROM ranges WHERE first <= ? AND last >= ? "  # noqa: S608 - our own names
-            "AND (? = '' OR outcome = ?) ORDER BY first LIMIT ?",
-            (last, first, outcome or "", outcome or "", limit),
+            f"SELECT {_COLUMNS} FROM ranges WHERE first <= ?1 AND last >= ?2 "  # noqa: S608 - our own names
+            "AND first >= coalesce((SELECT max(first) FROM ranges WHERE first <= ?2), 0) "
+            "AND (?3 = '' OR outcome = ?3) ORDER BY first LIMIT ?4",
+            (last, first, outcome or "", limit),
         )
         return [_range(row) for row in rows]
 
