@@ -4,7 +4,8 @@ The fate of each record of a request, read from the inlet's answer (pure).
 Of a whole request, by status. What has none of its own has its class's:
 
 =====================================  ==================================================
-200-299 with the inlet's JSON          taken; with ``responses`` item by item
+200-299 with the inlet's JSON          taken; with ``responses`` item by item, and with a
+                                       status of its own as that
 200-299 without it                     ``UNREADABLE``: nobody says that it was taken
 100-199, 600 and above                 ``LATER``: not an answer
 300-399                                ``SETUP``: never followed
@@ -130,7 +131,7 @@ def judge(answer: Answer, *, records: int, is_batch: bool) -> Verdict:
         if type(responses) is list:
             return _by_items(responses, records)
         if not is_batch and _is_receipt(document):
-            return Verdict(TOOK)
+            return Verdict(_of_receipt(document))
     expected = "responses" if is_batch else "xactionId"
     return Verdict(
         Ruling(Fate.UNREADABLE, f"{answer.status} without the inlet's JSON ({expected})")
@@ -154,6 +155,11 @@ def ruling_of(status: int, document: Any) -> Ruling:
 def _is_receipt(document: dict[str, Any]) -> bool:
     """Whether it is what the inlet says when it took an event, and not somebody else's 200."""
     return isinstance(document.get("xactionId") or document.get("inletId"), str)
+
+
+def _of_receipt(document: dict[str, Any]) -> Ruling:
+    ruling = _of_item(document)
+    return TOOK if ruling is _NO_ITEM else ruling
 
 
 def _by_items(responses: list[Any], records: int) -> Verdict:
@@ -184,7 +190,9 @@ def _joined(rulings: list[Ruling], odd: str) -> Verdict:
 def _of_item(item: Any) -> Ruling:
     if type(item) is not dict:
         return _NO_ITEM
-    status = item.get("statusCode", item.get("status"))
+    status = item.get("statusCode")
+    if status is None:
+        status = item.get("status")
     if status is None:
         return TOOK if isinstance(item.get("xactionId"), str) else _NO_ITEM
     number = _number(status)

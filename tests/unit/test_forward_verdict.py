@@ -58,6 +58,22 @@ def test_every_status_has_its_fate(is_batch: bool, body: object):
         assert verdict.whole.why
 
 
+@pytest.mark.parametrize(
+    ("said", "fate"),
+    [
+        ({"status": 400, "message": "Message is invalid"}, Fate.EVENT),
+        ({"statusCode": "503"}, Fate.BUSY),
+        ({"status": 200}, Fate.TAKEN),
+        ({"status": "pass"}, Fate.TAKEN),
+        ({"status": None}, Fate.TAKEN),
+    ],
+)
+def test_a_success_that_holds_a_refusal_is_one(said: dict[str, object], fate: Fate):
+    """A 200 for one event is believed unless it has a status of its own that says otherwise."""
+    verdict = judge(Answer(200, document={**RECEIPT, **said}), records=1, is_batch=False)
+    assert whole(verdict) is fate
+
+
 @pytest.mark.parametrize("status", [200, 201, 202, 207, 226, 299])
 def test_success_is_taken_only_with_the_inlets_own_words(status: int):
     """A 2xx without a receipt, or for a batch without a list, is nobody's word for it."""
@@ -138,6 +154,7 @@ NO = {"statusCode": 400, "message": "Message is invalid"}
         ({"statusCode": 400}, Fate.EVENT),
         ({"status": "400"}, Fate.EVENT),
         ({"xactionId": "1-0", "status": 400}, Fate.EVENT),
+        ({"xactionId": "1-0", "statusCode": None, "status": 400}, Fate.EVENT),
         ({"status": 413}, Fate.EVENT),
         ({"status": 401}, Fate.CREDENTIALS),
         ({"status": 404}, Fate.UNKNOWN),
