@@ -25,7 +25,16 @@ from relay.provision.account import (
 from relay.provision.session import open_session
 
 Route = Annotated[str, typer.Option("--route", help="Which route; not needed with only one.")]
-Id = Annotated[str, typer.Option("--id", help="The base connection.")]
+
+
+def one_id(text: str) -> str:
+    """Refuse what is no id: in an address of Adobe's it would mean a list, or another thing."""
+    if not text or set(text) & set("/?# "):
+        raise typer.BadParameter(f"expected an id as Adobe gives them, got {text!r}")
+    return text
+
+
+Id = Annotated[str, typer.Option("--id", callback=one_id, help="The base connection.")]
 
 account = typer.Typer(help="List, change and delete base connections.", no_args_is_help=True)
 

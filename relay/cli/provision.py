@@ -199,7 +199,9 @@ def take_down(
 
 @provision.command("import")
 def take_over(
-    flow_id: Annotated[str, typer.Option("--flow-id", help="The flow to adopt.")],
+    flow_id: Annotated[
+        str, typer.Option("--flow-id", callback=account.one_id, help="The flow to adopt.")
+    ],
     config: ConfigPath = None,
     route: Route = "",
     json: Json = False,

@@ -180,8 +180,11 @@ def _read(path: str | None) -> dict[str, Any]:
         raise ConfigError(
             problem, hint="name a file with --config or RELAY_CONFIG", problems=(problem,)
         ) from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except tomllib.TOMLDecodeError as error:
         problem = f"{path}: not TOML: {error}"
+        raise ConfigError(problem, problems=(problem,)) from None
+    except UnicodeDecodeError as error:
+        problem = f"{path}: not TOML: byte {error.start} is not UTF-8"
         raise ConfigError(problem, problems=(problem,)) from None
 
 

@@ -318,6 +318,9 @@ def test_unreadable_files(write, tmp_path):
     absent = str(tmp_path / "absent.toml")
     assert problems_of(absent, {}) == (f"{absent}: No such file or directory",)
     assert "not TOML" in problems_of(write("[routes"), {})[0]
+    path = tmp_path / "latin.toml"
+    path.write_bytes(b"# \xe4\n")
+    assert problems_of(str(path), {}) == (f"{path}: not TOML: byte 2 is not UTF-8",)
 
 
 def test_a_value_where_a_table_should_be(write):
