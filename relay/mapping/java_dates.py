@@ -32,7 +32,9 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _EPOCH_LOCAL = _EPOCH.replace(tzinfo=None)
 _OFFSET = re.compile(r"([+-])(?:(\d)|(\d\d)(?::?(\d\d)(?::?(\d\d))?)?)")
 _PREFIXED = re.compile(r"(UTC|GMT|UT)([+-].*)")
-_REGION = re.compile(r"[A-Za-z][A-Za-z0-9~/._+-]*")
+# What a machine's own database has beside the regions is none to Java: copies with and without
+# leap seconds, and the machine's zone.
+_REGION = re.compile(r"(?!posix|right/|localtime)[A-Za-z][A-Za-z0-9~/._+-]*")
 
 # ``java.time.ZoneId.SHORT_IDS`` (Java 17), which Java itself wants to be asked for; Adobe's pages
 # write "PST", so they are taken here.

@@ -119,7 +119,19 @@ def test_moments_are_equal_with_their_zone_and_ordered_by_the_instant():
 
 
 @pytest.mark.parametrize(
-    "name", ["", "Nowhere/Else", "+25", "../../etc", "europe/paris", "+01:99"]
+    "name",
+    [
+        "",
+        "Nowhere/Else",
+        "+25",
+        "../../etc",
+        "europe/paris",
+        "+01:99",
+        "posix/UTC",
+        "right/UTC",
+        "localtime",
+        "posixrules",
+    ],
 )
 def test_zones_that_java_does_not_know_are_refused(name):
     """An unknown zone is refused with an example of one."""
