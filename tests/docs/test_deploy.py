@@ -72,6 +72,16 @@ def test_the_settings_of_kubernetes_are_accepted(manifests, tmp_path):
     assert str(config.spool.path) == "/var/lib/relay/spool"
 
 
+def test_compose_hands_on_every_secret_of_the_example():
+    """A setting that names one of the example's variables finds it in the container."""
+    relay = yaml.safe_load((DEPLOY / "compose.yaml").read_text())["services"]["relay"]
+    example = (generate.ROOT / "config" / "relay.example.toml").read_text()
+    assert set(re.findall(r'"env:(\w+)"', example)) == set(relay["environment"])
+    (settings,) = (volume for volume in relay["volumes"] if isinstance(volume, dict))
+    assert settings["target"] == image_settings()["RELAY_CONFIG"]
+    assert settings["bind"] == {"create_host_path": False}
+
+
 def test_kubernetes_asks_what_the_image_serves(manifests, pod):
     """Ports, probes and mounts are the image's; the volume is larger than the spool may grow."""
     container = pod["containers"][0]
