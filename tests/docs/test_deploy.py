@@ -76,7 +76,7 @@ def test_compose_hands_on_every_secret_of_the_example():
     """A setting that names one of the example's variables finds it in the container."""
     relay = yaml.safe_load((DEPLOY / "compose.yaml").read_text())["services"]["relay"]
     example = (generate.ROOT / "config" / "relay.example.toml").read_text()
-    assert set(re.findall(r'"env:(\w+)"', example)) == set(relay["environment"])
+    assert set(re.findall(r'= \[?"env:(\w+)"', example)) == set(relay["environment"])
     (settings,) = (volume for volume in relay["volumes"] if isinstance(volume, dict))
     assert settings["target"] == image_settings()["RELAY_CONFIG"]
     assert settings["bind"] == {"create_host_path": False}
