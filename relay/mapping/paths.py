@@ -95,6 +95,6 @@ def format_path(path: Path) -> str:
         elif isinstance(segment, int):
             text += f"[{segment}]"
         else:
-            name = re.sub(r"([.\[\]\\])", r"\\\1", str(segment))
+            name = re.sub(r"([.\[\]\\]|^\$(?=\{))", r"\\\1", str(segment))
             text += f".{name}" if text else name
     return text

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from relay.errors import EvaluationError, ExpressionSyntaxError
 from relay.mapping import compile_expression
 from relay.mapping.parser import parse
+from relay.mapping.paths import format_path, parse_path
 from relay.mapping.printer import print_expression
 from relay.mapping.tokens import tokenize
 
@@ -123,3 +124,15 @@ def test_the_properties_hold_for_the_shared_cases() -> None:
         except ExpressionSyntaxError:
             continue
         assert parse(print_expression(tree)) == tree
+
+
+@given(st.text(alphabet="ab.[]*0${}\\ é", max_size=12))
+@example("\\${a")
+@example("a.${b c}[0]")
+def test_a_path_is_read_back_as_it_is_written(text: str) -> None:
+    """What parses as a path parses to the same when it is written by us."""
+    try:
+        path = parse_path(text)
+    except ExpressionSyntaxError:
+        return
+    assert parse_path(format_path(path)) == path
