@@ -34,7 +34,8 @@ class Body:
     """
     One body being received.
 
-    *is_complete* says that the sender has sent all of it, *is_gone* that the sender went away.
+    *is_complete* says that the sender has sent all of it, *is_gone* that the sender went away,
+    *is_storing* that a part of it is on its way to the disk.
     """
 
     __slots__ = (
@@ -45,6 +46,7 @@ class Body:
         "is_complete",
         "is_gone",
         "is_kept",
+        "is_storing",
         "size_bytes",
         "spill",
     )
@@ -59,6 +61,7 @@ class Body:
         self.is_complete = False
         self.is_gone = False
         self.is_kept = False
+        self.is_storing = False
 
     async def read(self, codes: Codes, limits: ServerConfig, large: Path) -> Answer | None:
         """
@@ -91,7 +94,10 @@ class Body:
                 return None
             await self._keep(chunk, limits, large)
             if self.is_complete:
-                await self._finish()
+                if self._held is not None:
+                    # Shares the buffer that grew; a join would copy megabytes in one go.
+                    self.data = self._held.getvalue()
+                    self._held = None
                 return None
 
     def envelope(self, route: str, received_at_s: float, headers: bytes) -> Envelope:
@@ -120,17 +126,11 @@ class Body:
                 self._held = io.BytesIO()
             self._held.write(chunk)
             return
+        self.is_storing = True
         if self.spill is None:
             self.spill = Spill(large)
             if self._held is not None:
                 await self.spill.write(self._held.getvalue())
                 self._held = None
         await self.spill.write(chunk)
-
-    async def _finish(self) -> None:
-        if self.spill is not None:
-            await self.spill.finish()
-        elif self._held is not None:
-            # Shares the buffer that grew; a join would copy megabytes in one go.
-            self.data = self._held.getvalue()
-            self._held = None
+        self.is_storing = False

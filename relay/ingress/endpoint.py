@@ -209,6 +209,8 @@ class Ingress:
                 return self._refuse(route, Refused.NO_KEY_MATCHES)
             late = answers.NO_COMMIT
             deadlines.set(task, loop, limits.append_timeout)
+            if body.spill is not None:
+                await body.spill.finish()
             skew_s = now_s - head.timestamp_s
             envelopes = [body.envelope(route.name, now_s, head.kept)]
             # While many wait for one commit, what each holds drives the others out of the
@@ -220,14 +222,19 @@ class Ingress:
         except asyncio.CancelledError:
             if not deadlines.has_passed(task):
                 raise
-            if late is answers.NO_COMMIT:
-                self._complaints.tell("delivery_not_stored", route.name, "no commit in time")
-            return late
+            return self._late(route, body, late)
         except Exception as error:  # noqa: BLE001 - promise 3: our bugs answer 503
             return self._failed(route, body, error)
         finally:
             deadlines.clear(task)
         return answers.ACCEPTED
+
+    def _late(self, route: Route, body: Body, answer: Answer) -> Answer:
+        """Say whose time is over: the sender's, or the disk's."""
+        if answer is answers.TOO_SLOW and not body.is_storing:
+            return answer
+        self._complaints.tell("delivery_not_stored", route.name, "no commit in time")
+        return answers.NO_COMMIT
 
     def _failed(self, route: Route, body: Body, error: Exception) -> Answer:
         """Say that a delivery is not stored, and why."""

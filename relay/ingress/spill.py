@@ -1,7 +1,8 @@
 """
 A body over the in-memory cap, written to the spool's ``large`` folder as it comes.
 
-File work happens in threads: a slow disk may not hold the event loop. The file is called
+File work happens in threads: a slow disk may not hold the event loop. They are threads of their
+own: what waits for a disk that hangs may not keep metrics or a reload waiting. The file is called
 ``incoming.<random>`` until the spool, when it appends the entry, gives it the entry's name; what
 was never appended is removed when the spool is next opened.
 """
@@ -12,12 +13,15 @@ import asyncio
 import os
 import secrets
 import threading
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
 
 from relay.spool.segment import sync_folder
 
 _WRITE_BYTES = 1024 * 1024
+_THREADS = ThreadPoolExecutor(4, "large-bodies")
 
 
 class Spill:
@@ -42,12 +46,12 @@ class Spill:
             OSError: the disk refuses.
         """
         if len(chunk) >= _WRITE_BYTES and not self._buffer:
-            await asyncio.to_thread(self._write, chunk)
+            await _in_thread(self._write, chunk)
             return
         self._buffer += chunk
         if len(self._buffer) >= _WRITE_BYTES:
             data, self._buffer = self._buffer, bytearray()
-            await asyncio.to_thread(self._write, data)
+            await _in_thread(self._write, data)
 
     async def finish(self) -> None:
         """
@@ -57,11 +61,11 @@ class Spill:
             OSError: the disk refuses.
         """
         data, self._buffer = self._buffer, bytearray()
-        await asyncio.to_thread(self._finish, data)
+        await _in_thread(self._finish, data)
 
     async def discard(self) -> None:
         """Remove the file; also while a write is under way, which then is the last."""
-        await asyncio.shield(asyncio.to_thread(self._discard))
+        await asyncio.shield(_in_thread(self._discard))
 
     def _write(self, data: bytes | bytearray) -> None:
         with self._lock:
@@ -95,3 +99,7 @@ class Spill:
         if self._fd >= 0:
             fd, self._fd = self._fd, -1
             os.close(fd)
+
+
+def _in_thread(work: Callable[..., None], *arguments: object) -> asyncio.Future[None]:
+    return asyncio.get_running_loop().run_in_executor(_THREADS, work, *arguments)

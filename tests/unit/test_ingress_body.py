@@ -72,6 +72,8 @@ async def test_over_the_memory_cap_it_is_spilled(tmp_path, chunks):
     assert refusal is None
     assert body.data == b""
     assert body.spill is not None
+    assert not body.is_storing
+    await body.spill.finish()
     path = tmp_path / "large" / body.spill.name
     assert path.read_bytes() == whole
     assert path.stat().st_mode & 0o777 == 0o600
@@ -86,6 +88,8 @@ async def test_over_the_memory_cap_it_is_spilled(tmp_path, chunks):
 async def test_a_spilled_body_that_nobody_keeps_is_removed(tmp_path):
     """Released without being appended, its file is gone."""
     body, _, _ = await read(tmp_path, sender(b"x" * 15), InFlight(1000))
+    assert body.spill is not None
+    await body.spill.finish()
     body.release()
     await body.discard()
     assert list((tmp_path / "large").iterdir()) == []

@@ -13,6 +13,7 @@ from relay.config import Config
 from relay.customerio.signature import sign
 from relay.errors import ConfigError, SpoolClosed, SpoolFailed, SpoolFull
 from relay.ingress.endpoint import Ingress, State
+from relay.ingress.spill import Spill
 from relay.metrics import Metrics
 
 BODY = b'{"event_id":"private"}'
@@ -138,6 +139,30 @@ async def test_without_a_commit_in_time_it_is_503(tmp_path):
         ("delivery_not_stored", "no commit in time")
     ]
     assert bench.ingress.stats().bytes_in_flight == 0
+
+
+@pytest.mark.parametrize("step", ["write", "finish"])
+async def test_a_disk_that_hangs_under_a_large_body_is_503(tmp_path, monkeypatch, step):
+    """It is not called slow: the sender has sent all that was asked for."""
+
+    async def hang(self, *_):
+        await asyncio.Event().wait()
+
+    monkeypatch.setattr(Spill, step, hang)
+    limits = {"max_body_memory": 10, "body_timeout": "10ms", "append_timeout": "10ms"}
+    with capture_logs() as told:
+        answer, headers = await Bench(tmp_path, Shelf(), **limits).post()
+    assert (answer, headers[b"retry-after"]) == (503, b"5")
+    assert [line["why"] for line in told] == ["no commit in time"]
+
+
+async def test_a_large_body_is_not_synced_for_strangers(tmp_path, monkeypatch):
+    """Whoever has no key does not make the disk wait."""
+    synced = []
+    monkeypatch.setattr(Spill, "_finish", lambda self, _: synced.append(self.name))
+    headers = [("x-cio-timestamp", "1"), ("x-cio-signature", sign("other", "1", BODY))]
+    assert (await Bench(tmp_path, Shelf(), max_body_memory=10).post(headers))[0] == 401
+    assert synced == []
 
 
 async def test_an_interruption_from_elsewhere_is_none_of_ours(tmp_path):
