@@ -10,10 +10,11 @@ import os
 import secrets
 import shutil
 from collections.abc import Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
+from stat import S_ISREG
 from urllib.parse import parse_qsl, urlsplit
 
 from relay.config import Config, InletConfig, RouteConfig, SpoolConfig, Survey
@@ -116,28 +117,55 @@ def _readable_rows(name: str, route: RouteConfig) -> Iterator[Finding]:
 def _disk(spool: SpoolConfig) -> Iterator[Finding]:
     folder = Path(spool.path)
     try:
-        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        _try_write(folder)
-        refuse_newer(folder)
+        with _made(folder):
+            yield from _room(folder, spool.max_bytes)
     except OSError as error:
         yield Finding(
             Severity.ERROR,
             "spool.path",
             f"{folder}: {error.strerror}; expected a folder that can be written and synced",
         )
-        return
     except SpoolVersion as error:
         yield Finding(Severity.ERROR, "spool.path", f"{error.message}; {error.hint}")
-        return
-    free_bytes = shutil.disk_usage(folder).free
-    used_bytes = sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
-    if free_bytes + used_bytes < spool.max_bytes:
+
+
+@contextmanager
+def _made(folder: Path) -> Iterator[None]:
+    """
+    Have *folder*; what had to be made for it is gone afterwards.
+
+    Left behind it would be this person's, and the relay of another user could not write to it.
+    """
+    missing = [path for path in (folder, *folder.parents) if not path.exists()]
+    try:
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        yield
+    finally:
+        for path in missing:
+            with suppress(OSError):
+                path.rmdir()
+
+
+def _room(folder: Path, max_bytes: int) -> Iterator[Finding]:
+    _try_write(folder)
+    refuse_newer(folder)
+    has_bytes = shutil.disk_usage(folder).free + sum(map(_size_bytes, folder.rglob("*")))
+    if has_bytes < max_bytes:
         yield Finding(
             Severity.WARNING,
             "spool.max_bytes",
-            f"{spool.max_bytes} bytes are allowed, but the disk has room for "
-            f"{free_bytes + used_bytes}; expected a larger disk or a smaller limit",
+            f"{max_bytes} bytes are allowed, but the disk has room for "
+            f"{has_bytes}; expected a larger disk or a smaller limit",
         )
+
+
+def _size_bytes(path: Path) -> int:
+    try:
+        status = path.stat()
+    except FileNotFoundError:
+        # A relay that runs here has just deleted it.
+        return 0
+    return status.st_size if S_ISREG(status.st_mode) else 0
 
 
 def _try_write(folder: Path) -> None:

@@ -7,6 +7,7 @@ import json
 import pytest
 from typer.testing import CliRunner
 
+from relay import check
 from relay.cli.app import build
 from relay.config import shipped
 
@@ -39,11 +40,19 @@ def checked(tmp_path):
     return run
 
 
-def test_a_good_configuration_has_nothing_to_mend(checked):
-    """Exit 0, no findings but perhaps a small disk, and nothing is left behind in the spool."""
+def test_a_good_configuration_has_nothing_to_mend(checked, tmp_path):
+    """Exit 0, no findings but perhaps a small disk, and nothing is left behind, not a folder."""
     code, findings = checked(GOOD)
     assert code == 0
     assert [one for one in findings if one["where"] != "spool.max_bytes"] == []
+    code, _ = checked(GOOD.replace("{spool}", "{spool}/deep/down"))
+    assert code == 0
+    assert [path.name for path in tmp_path.iterdir()] == ["relay.toml"]
+
+
+def test_what_goes_away_meanwhile_has_no_size(tmp_path):
+    """A file that a relay deletes while its spool is looked at is no problem of the disk."""
+    assert check._size_bytes(tmp_path / "gone") == 0
 
 
 def test_every_problem_is_told_not_only_the_first(checked):
