@@ -18,6 +18,7 @@ from __future__ import annotations
 import asyncio
 import os
 import socket
+import time
 from base64 import b64encode
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager, suppress
@@ -41,6 +42,8 @@ from relay.spool.version import is_spool
 
 _MAX_REQUEST_BYTES = 64 * 1024
 _TIMEOUT_S = 60.0
+_PATIENCE_S = 10.0
+_LOOK_S = 0.05
 _PAGE = 500
 _PATHS = "relative paths start at the working directory; name the settings with --config"
 _FIELDS = frozenset(field.name for field in fields(Query))
@@ -374,14 +377,21 @@ async def open_desk(config: Config, clock: Clock | None = None) -> AsyncIterator
     folder = Path(config.spool.path)
     if not is_spool(folder):
         raise ControlError(f"there is no spool at {folder}", hint=_PATHS)
+    clock = clock or SystemClock()
+    until_s = time.monotonic() + _PATIENCE_S
+    spool: LocalSpool | None = None
+    while spool is None:
+        try:
+            spool = await LocalSpool.open(config.spool, metrics=Metrics(), clock=clock)
+        except SpoolLocked:
+            # Without a socket it is a relay that starts, or another command, which ends soon.
+            if (folder / "control").exists() or time.monotonic() > until_s:
+                yield ControlClient(folder)
+                return
+            await asyncio.sleep(_LOOK_S)
     try:
-        spool = await LocalSpool.open(
-            config.spool, metrics=Metrics(), clock=clock or SystemClock()
-        )
-    except SpoolLocked:
-        yield ControlClient(folder)
-        return
-    try:
+        # Left by a relay that was killed: whoever comes now must not take it for one that runs.
+        (folder / "control").unlink(missing_ok=True)
         # What this opening mended, no later one will tell.
         for sentence in spool.stats().damage:
             log.error("spool_damage", what=sentence)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import socket
 import subprocess
 import time
 from collections.abc import Iterator
@@ -249,6 +250,25 @@ def test_the_trail_is_asked_for_by_itself(shown, words):
     """The trail is no part of the account: together with --deep it is refused, as is its limit."""
     done = shown.said("audit", *words)
     assert (done.returncode, done.stdout) == (2, b"")
+
+
+def test_commands_at_once_wait_for_each_other(eight, tmp_path, monkeypatch):
+    """Without a relay, and beside the socket of one that was killed, each has its turn."""
+    with copied(eight, tmp_path, goes_on=False) as stack:
+        with socket.socket(socket.AF_UNIX) as left, monkeypatch.context() as patch:
+            # The whole path may be longer than an address.
+            patch.chdir(stack.folder / "spool")
+            left.bind("control")
+        words = [*RELAY, "events", "ls", "--json", "--config", str(stack.config)]
+        first = process(stack, "audit", "--trail")
+        assert first.returncode == 0
+        several = [
+            subprocess.Popen(words, env=stack.env, stdout=subprocess.PIPE) for _ in range(3)
+        ]
+        for one in several:
+            said, _ = one.communicate(timeout=60)
+            assert one.returncode == 0
+            assert len(json.loads(said)["events"]) == 8
 
 
 def test_what_a_command_mends_is_told(eight, tmp_path):
