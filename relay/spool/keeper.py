@@ -72,22 +72,23 @@ class Keeper:
     async def tick(self, *, retain: bool) -> None:
         """Do what the second brings; what does not work is told, and tried again the next time."""
         trouble = ""
-        for work in (
+        works = [
             self._probe,
             self._sync,
             self._tidy,
             self._find_oldest,
             self._room.look_again,
-        ):
+        ]
+        if retain:
+            works.append(self._retain)
+        for work in works:
             try:
                 await work()
             except (SpoolError, OSError) as error:
                 trouble = trouble or str(error)
-        if retain:
-            try:
-                await self._retain()
-            except (SpoolError, OSError) as error:
-                trouble = trouble or str(error)
+            except Exception as error:  # noqa: BLE001 - what one meets must not end the others
+                name = work.__name__.strip("_")
+                trouble = trouble or f"the spool's {name} fails: {type(error).__name__}"
         self._core.tell_trouble(trouble)
 
     def oldest_pending_s(self) -> float:

@@ -8,6 +8,7 @@ import sqlite3
 import pytest
 from spool_kit import account, envelope, numbers, settlements, spool_at, take
 
+from relay.clock import ManualClock
 from relay.errors import SpoolFailed
 from relay.spool.database import Database
 
@@ -68,3 +69,25 @@ async def test_what_was_settled_in_vain_is_read_again(tmp_path, failing_commits)
         assert numbers(again) == list(range(1, COUNT + 1))
         await spool.settle(settlements(again))
     assert account(folder).delivered == COUNT
+
+
+async def test_a_value_nobody_wrote_does_not_end_the_housekeeping(tmp_path):
+    """Retention that meets one is told; the mark is synced and the log is probed as before."""
+    folder, clock = tmp_path / "spool", ManualClock()
+    async with spool_at(folder, clock) as spool:
+        for number in range(1, COUNT + 1):
+            await spool.append([envelope(number, size=30_000)])
+        await spool.settle(settlements(await take(spool, COUNT)))
+        sql = "UPDATE ranges SET reason = 'acceptel_by_inlet'"
+        await spool._core.in_state(spool._state._database.execute, sql)
+        clock.advance(4 * 86_400)
+        await spool._keeper.tick(retain=True)
+        assert "the spool's retain fails: ValueError" in spool.stats().damage
+        assert spool.stats().first_position == 1
+        await spool._core.in_state(
+            spool._state._database.execute, "UPDATE ranges SET reason = 'accepted_by_inlet'"
+        )
+        await spool._keeper.tick(retain=True)
+        assert spool.stats().damage == ()
+        assert spool.stats().first_position > 1
+    account(folder)
