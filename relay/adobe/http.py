@@ -37,9 +37,18 @@ _LONGEST_S = 300.0
 # Who waits at a terminal is told of a pause that is longer.
 _UNTOLD_S = 2.0
 
+# Where no proxy leads; one that the environment names is meant for other hosts.
+_THIS_MACHINE = ("all://127.0.0.1", "all://localhost", "all://[::1]")
+
 Json = Any
 Sleep = Callable[[float], Awaitable[None]]
 Progress = Callable[[str], None]
+
+
+def new_client(base_url: str = "") -> httpx.AsyncClient:
+    """Make a client for control APIs: proxies as the environment says, none to this machine."""
+    mounts: dict[str, httpx.AsyncBaseTransport | None] = dict.fromkeys(_THIS_MACHINE)
+    return httpx.AsyncClient(base_url=base_url, mounts=mounts)
 
 
 class Tokens(Protocol):

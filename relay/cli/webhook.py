@@ -8,9 +8,9 @@ from collections.abc import Callable, Coroutine
 from typing import Annotated, Any
 from urllib.parse import urlsplit
 
-import httpx
 import typer
 
+from relay.adobe.http import new_client
 from relay.cli.options import ConfigPath, DryRun, Json, print_json
 from relay.clock import SystemClock
 from relay.config import load_config
@@ -247,7 +247,7 @@ def _run(config: str | None, work: Callable[[AppApi], Coroutine[Any, Any, None]]
         )
 
     async def main() -> None:
-        async with httpx.AsyncClient() as client:
+        async with new_client() as client:
             url = api_url(settings)
             await work(AppApi(client, base_url=url, api_key=key, clock=SystemClock()))
 

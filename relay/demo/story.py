@@ -22,6 +22,7 @@ from typing import Any
 
 import httpx
 
+from relay.adobe.http import new_client
 from relay.audit import audit_deep
 from relay.clock import SystemClock
 from relay.config import load_config
@@ -67,7 +68,7 @@ async def demo(events: int, *, tell: Tell, on_progress: OnProgress) -> Account:
         place = Place(folder, adobe, free_port())
         place.write_settings()
         await _provision(place, tell)
-        client = await stack.enter_async_context(httpx.AsyncClient(base_url=adobe))
+        client = await stack.enter_async_context(new_client(adobe))
         api = AppApi(client, base_url=adobe, api_key=place.app_api_key, clock=SystemClock())
         webhook = await _register(api, place)
         page = (await client.get(f"/__emulator__/webhooks/{webhook}")).json()

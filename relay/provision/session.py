@@ -10,12 +10,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import httpx
 import orjson
 
 from relay.adobe.auth import OAuth
 from relay.adobe.data_access import DataAccess
-from relay.adobe.http import AdobeHttp, Progress, Tenancy
+from relay.adobe.http import AdobeHttp, Progress, Tenancy, new_client
 from relay.adobe.observability import Observability
 from relay.clock import SystemClock
 from relay.config import Config, RouteConfig, shipped
@@ -82,7 +81,7 @@ async def open_session(
     _require_credentials(config)
     clock = SystemClock()
     adobe = config.adobe
-    async with httpx.AsyncClient() as client:
+    async with new_client() as client:
         http = AdobeHttp(
             client,
             base_url=adobe.platform_url,

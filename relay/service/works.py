@@ -13,9 +13,9 @@ from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
-import httpx
 import structlog
 
+from relay.adobe.http import new_client
 from relay.clock import Clock
 from relay.config import Config
 from relay.control import ControlServer, Desk, Verb
@@ -62,7 +62,7 @@ async def open_works(stack: AsyncExitStack, front: Front, config: Config) -> Wor
         RelayError: a mapping set or a schema cannot be used, or the spool cannot be opened.
     """
     # Reading the trusted certificates takes longer than the loop should be held.
-    client = await stack.enter_async_context(await asyncio.to_thread(httpx.AsyncClient))
+    client = await stack.enter_async_context(await asyncio.to_thread(new_client))
     spool = await LocalSpool.open(config.spool, metrics=front.metrics, clock=front.clock)
     stack.push_async_callback(spool.close)
     for sentence in spool.stats().damage:

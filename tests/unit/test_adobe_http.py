@@ -354,3 +354,22 @@ def test_objects(body: Any):
     """What must be an object, and is not, is an error."""
     with pytest.raises(AdobeError):
         Answer(200, body, "read", "GET /x").object()
+
+
+async def test_no_proxy_leads_to_this_machine(monkeypatch):
+    """A proxy of the environment gets what goes to Adobe, and nothing that stays here."""
+    heard = []
+
+    async def hear(reader, writer):
+        heard.append((await reader.readline()).decode().rsplit(" ", 1)[0])
+        writer.write(b"HTTP/1.1 204 No Content\r\nconnection: close\r\n\r\n")
+        await writer.drain()
+        writer.close()
+
+    async with await asyncio.start_server(hear, "127.0.0.1", 0) as server:
+        port = server.sockets[0].getsockname()[1]
+        monkeypatch.setenv("http_proxy", f"http://127.0.0.1:{port}")
+        async with http.new_client() as client:
+            for host in ("127.0.0.1", "localhost", "platform.invalid"):
+                await client.get(f"http://{host}:{port}/x")
+    assert heard == ["GET /x", "GET /x", f"GET http://platform.invalid:{port}/x"]
