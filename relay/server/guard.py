@@ -3,7 +3,8 @@ One connection: uvicorn's httptools protocol, with what a listener in the open n
 
 Where a connection stands, and what ends it when nothing comes::
 
-    IDLE     between requests         silent from the start: header_timeout; after one: keep_alive
+    IDLE     between requests         silent from the start: header_timeout; after one: keep_alive;
+                                      sooner when somebody waits for a place (`listener`)
     HEAD     a request line begun     header_timeout from its first byte: 408
     BODY     headers are complete     nothing here: ingress has body_timeout and append_timeout
     ENDING   the last answer is out   what still comes is read and dropped, so that the sender is
@@ -35,15 +36,14 @@ import struct
 import termios
 from collections import deque
 from enum import Enum
-from typing import Protocol
 
 import httptools
 from uvicorn import Config as UvicornConfig
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from uvicorn.server import ServerState
 
-from relay.config import ServerConfig
 from relay.server.exchange import Exchange
+from relay.server.host import Host
 from relay.server.refusals import REFUSALS
 from relay.server.scopes import Scopes
 
@@ -67,20 +67,6 @@ class At(Enum):
 
 # Asked for several times a request; a member is found slowly through its class.
 _IDLE, _HEAD, _BODY, _ENDING = At
-
-
-class Host(Protocol):
-    """What a connection asks of the listener it belongs to."""
-
-    limits: ServerConfig
-
-    def refused(self, status: int) -> None:
-        """Count a request that never reached the application."""
-        ...
-
-    def lost(self) -> None:
-        """Learn that a connection is gone."""
-        ...
 
 
 class Guard(HttpToolsProtocol):
@@ -116,6 +102,14 @@ class Guard(HttpToolsProtocol):
     def is_busy(self) -> bool:
         """Whether a request is being answered."""
         return self._running is not None
+
+    @property
+    def idle_since_s(self) -> float:
+        """Since when it waits for a request, in the loop's time; infinite when it does not."""
+        if self._at is not _IDLE or self._running is not None:
+            return math.inf
+        limits = self._host.limits
+        return self.deadline_s - (limits.keep_alive if self._requests else limits.header_timeout)
 
     def __repr__(self) -> str:
         return f"<Guard {self._at.value} requests={self._requests} busy={self.is_busy}>"

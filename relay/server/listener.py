@@ -2,15 +2,17 @@
 One listening socket, the connections it took, and their end.
 
 Connections are accepted here and not by `asyncio.Server`, for three things that it cannot do: to
-stop while there are too many (the next ones wait in the kernel's queue instead of being refused),
-to leave the socket itself open for the process after us, and to take the whole queue once more
-before the socket is closed, since the kernel resets what it still holds.
+stop while there are too many (the next ones wait in the kernel's queue instead of being refused,
+until one ends or has been idle for a while), to leave the socket itself open for the process after
+us, and to take the whole queue once more before the socket is closed, since the kernel resets what
+it still holds.
 """
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
+import select
 import socket
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -39,6 +41,10 @@ _LATECOMERS_S = 0.5
 _HANDSHAKES_S = 0.1
 # For an answer to leave, and a sender that is told to go to go.
 _LAST_WORDS_S = 0.25
+# Who waits for a place gets that of a connection that has been idle for so long, so many at once.
+# Otherwise a thousand strangers who ask once in two minutes would keep every sender away.
+_IDLE_S = 2.0
+_SPARED_AT_ONCE = 64
 # How long to wait when the process has no file descriptor left.
 _ACCEPT_AGAIN_S = 0.5
 
@@ -271,7 +277,16 @@ class Listener:
         for guard in self._guards():
             if guard.deadline_s <= now_s or guard.unread_until_s <= now_s:
                 guard.expire(now_s)
+        if self._state is State.FULL and _is_readable(self._sock):
+            self._spare_idle(now_s)
         self._timer = self._loop.call_later(_SWEEP_S, self._sweep)
+
+    def _spare_idle(self, now_s: float) -> None:
+        """End the connections that have been idle longest."""
+        idle = sorted(self._guards(), key=lambda guard: guard.idle_since_s)
+        for guard in idle[:_SPARED_AT_ONCE]:
+            if guard.idle_since_s + _IDLE_S <= now_s:
+                guard.expire(now_s)
 
     async def _finish(self, timeout_s: float) -> None:
         """Let those who are here now leave, for at most *timeout_s*."""
@@ -292,3 +307,9 @@ class Listener:
     async def _next_change(self) -> None:
         self._changed.clear()
         await self._changed.wait()
+
+
+def _is_readable(sock: socket.socket) -> bool:
+    poll = select.poll()
+    poll.register(sock, select.POLLIN)
+    return bool(poll.poll(0))

@@ -10,7 +10,7 @@ import pytest
 import uvloop
 from ingress_kit import MIB, head, public_at, request, until
 
-from relay.server import guard
+from relay.server import guard, listener
 from relay.server.guard import MAX_QUEUED
 
 pytestmark = pytest.mark.sockets
@@ -235,6 +235,21 @@ async def test_connections_over_the_cap_wait(tmp_path):
         assert (stats.state, stats.connections) == ("full", 2)
         first.writer.close()
         assert (await third.answer()).status == 200
+
+
+async def test_who_waits_gets_the_place_of_the_longest_idle(tmp_path, monkeypatch):
+    """Strangers who say nothing more keep nobody away; a request under way is not touched."""
+    monkeypatch.setattr(listener, "_IDLE_S", 0.1)
+    monkeypatch.setattr(listener, "_SPARED_AT_ONCE", 1)
+    async with public_at(tmp_path, max_connections=3) as public:
+        busy, idle, fresher = [await public.connect() for _ in range(3)]
+        await busy.send(request(BODY)[:-1])
+        assert (await idle.ask(request(BODY))).status == 200
+        assert (await fresher.ask(request(BODY))).status == 200
+        assert (await public.ask(request(BODY))).status == 200
+        assert await idle.end() == b""
+        assert (await fresher.ask(request(BODY))).status == 200
+        assert (await busy.ask(request(BODY)[-1:])).status == 200
 
 
 async def test_closing_finishes_what_has_begun(tmp_path):
