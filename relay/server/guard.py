@@ -245,7 +245,7 @@ class Guard(HttpToolsProtocol):
             self.loop,
             self.on_response_complete,
         )
-        exchange.waiting_for_100_continue = self.expect_100_continue
+        exchange.waiting_for_100_continue = self.expect_100_continue and version != "1.0"
         if version == "1.0" or self._is_last or not parser.should_keep_alive():
             exchange.keep_alive = False
         self._incoming = exchange

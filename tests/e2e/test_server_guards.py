@@ -201,10 +201,11 @@ async def test_a_sender_that_half_closes_is_answered(tmp_path):
 
 
 async def test_http_1_0_is_answered_and_closed(tmp_path):
-    """An old client gets its answer and the end of the connection."""
+    """An old client gets its answer alone, for it knows no other, and the connection's end."""
     async with public_at(tmp_path) as public:
         peer = await public.connect()
-        await peer.send(request(BODY).replace(b"HTTP/1.1", b"HTTP/1.0"))
+        asking = request(BODY, ("expect", "100-continue"))
+        await peer.send(asking.replace(b"HTTP/1.1", b"HTTP/1.0"))
         assert (await peer.answer()).status == 200
         assert await peer.end() == b""
 
