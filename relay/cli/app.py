@@ -7,8 +7,10 @@ what happened and what to do, never as a traceback.
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from importlib import import_module
 from importlib.metadata import version
 from typing import Annotated, Any, cast
@@ -96,6 +98,20 @@ def main(arguments: Sequence[str] | None = None) -> None:
     except RelayError as error:
         sys.stderr.write(f"error: {error}\n")
         sys.exit(1)
+    except OSError as error:
+        # What is read and written by name has a sentence of its own; left is where stdout leads.
+        place = f"{error.filename}: " if error.filename else ""
+        sys.stderr.write(f"error: {place}{error.strerror or 'cannot be read or written'}\n")
+        _forget_output()
+        sys.exit(1)
+
+
+def _forget_output() -> None:
+    """Lead stdout to nowhere, or the interpreter tries again at its end, and ends with 120."""
+    with suppress(OSError, ValueError):
+        nowhere = os.open(os.devnull, os.O_WRONLY | os.O_CLOEXEC)
+        os.dup2(nowhere, sys.stdout.fileno())
+        os.close(nowhere)
 
 
 def _print_version(wanted: bool) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 import typer
@@ -91,3 +92,19 @@ def test_a_spool_that_cannot_be_looked_into_is_told_by_name(words):
     assert isinstance(done.exception, SpoolError)
     assert done.exception.message == f"the spool {folder} cannot be read: File name too long"
     assert "as the user whom the relay runs as" in done.exception.hint
+
+
+def test_an_output_that_takes_nothing_is_told_in_a_sentence():
+    """Where stdout is a file on a full disk, the command says so and ends with 1."""
+    with Path("/dev/full").open("wb") as full:
+        done = subprocess.run(
+            [sys.executable, "-m", "relay", "map"],
+            input=b'{"event_id": "a"}',
+            stdout=full,
+            stderr=subprocess.PIPE,
+            timeout=60,
+            check=False,
+        )
+    assert done.returncode == 1
+    assert done.stderr.decode().splitlines()[-1] == "error: No space left on device"
+    assert b"Traceback" not in done.stderr
