@@ -284,8 +284,8 @@ class Forward:
         lane = self._lane
         if self._retired and (lane.is_strict or any(each.is_strict for each in self._retired)):
             return None
-        if self._again and lane.is_strict:
-            # What starts over comes before what is in line; `_take` is next.
+        if not lane.is_open or (self._again and lane.is_strict):
+            # A reload came between; and what starts over goes before what is in line.
             return None
         while (request := lane.dispatch.take()) is not None:
             if request.is_retry:
@@ -303,6 +303,8 @@ class Forward:
         """Whether, before the deadline, nothing more can be sent or answered."""
         dispatch = self._lane.dispatch
         if self._lane.flying or self._retired or self._sending or self._bringing:
+            return False
+        if self._again or not self._lane.is_open:
             return False
         if not dispatch.held or dispatch.pause is not None or wait_s is None:
             return True

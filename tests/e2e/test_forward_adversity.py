@@ -518,6 +518,24 @@ async def test_a_reload_helps_those_that_wait(rig: Rig):
     await rig.until(lambda: forward.stats().pause is None)
 
 
+async def test_a_reload_sends_nothing_before_it_knows_of_the_pause(rig: Rig):
+    """Two reloads of a paused route, the second in the middle of the first: one event is tried."""
+    rig.inlet.script = lambda request: reply(404)
+    await rig.append(*events(5))
+    forward = rig.start(probe_interval="30s")
+    await rig.until(lambda: forward.stats().pause is not None and not forward.stats().in_flight)
+    free = hold_look_ups(rig)
+    forward.reload(*rig.parts(batch_max_records=5))
+    await asyncio.sleep(0.05)
+    forward.reload(*rig.parts(batch_max_records=5))
+    rig.inlet.script = taken
+    before = len(rig.inlet.requests)
+    free.set()
+    await rig.settled()
+    assert len(rig.inlet.requests[before].ids) == 1
+    assert rig.outcomes == {"delivered": 5}
+
+
 async def test_reloads_under_load_lose_and_repeat_nothing(rig: Rig):
     """Ten reloads while 5,000 events flow, each with another batch size: each arrives once."""
     await rig.append(*events(5000))
