@@ -200,9 +200,13 @@ def _show_record(record: FailedRecord) -> None:
 
 def _duration_s(text: str) -> float:
     try:
-        return float(str(parse_duration_s(text)))
+        duration_s = float(str(parse_duration_s(text)))
     except ValueError as error:
         raise typer.BadParameter(str(error)) from None
+    if duration_s <= 0:
+        # Nothing lies in the future, and Adobe is not asked without a pause.
+        raise typer.BadParameter(f"expected more than 0s, got {text!r}")
+    return duration_s
 
 
 def _time(wall_s: float) -> str:

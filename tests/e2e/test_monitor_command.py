@@ -196,7 +196,8 @@ def test_without_a_flow(set_up: Watched):
     assert set_up.run("provision", "destroy", "--yes").exit_code == 0
     result = set_up.run("monitor")
     assert str(result.exception) == "there is no flow yet\nhint: run `relay provision apply`"
-    assert set_up.run("monitor", "--since", "yesterday").exit_code == 2
+    for option, text in (("--since", "yesterday"), ("--since", "-5h"), ("--every", "0s")):
+        assert set_up.run("monitor", option, text).exit_code == 2
 
 
 async def test_background_export(watched: Watched):
