@@ -139,7 +139,8 @@ def configuration_page() -> str:
         "",
         "SIGHUP reads the file again. Keys, filters, mapping sets, schemas, limits of the public",
         "listener and everything of an inlet change at once; a change of `server.listen`,",
-        "`server.admin_listen` or `[spool]` needs a restart and is refused with a sentence.",
+        "`server.admin_listen`, `server.admin_token` or `[spool]` needs a restart and is refused",
+        "with a sentence.",
         "",
         "This page is made from `relay/config/table.py` by `make docs`.",
     ]
