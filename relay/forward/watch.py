@@ -20,14 +20,15 @@ class Watch:
     def __init__(self, route: str, clock: Clock) -> None:
         self._route = route
         self._clock = clock
-        # What was told last, and when.
+        # What was told last, and when the next may be told of either kind.
         self._told = ""
         self._tell_again_s = 0.0
+        self._tell_odd_again_s = 0.0
 
     def saw(self, answer: Answer, verdict: Verdict) -> None:
         """Tell of an answer that is unlike the one before, and of one that is odd."""
         if verdict.odd:
-            log.warning("inlet_answer_odd", route=self._route, what=verdict.odd)
+            self._saw_odd(verdict.odd)
         fate = verdict.whole.fate
         if answer.label == self._told or (not self._told and fate is Fate.TAKEN):
             return
@@ -42,6 +43,12 @@ class Watch:
             log.warning(
                 "inlet_refuses", route=self._route, answer=answer.label, why=verdict.whole.why
             )
+
+    def _saw_odd(self, what: str) -> None:
+        now_s = self._clock.monotonic_s()
+        if now_s >= self._tell_odd_again_s:
+            self._tell_odd_again_s = now_s + _AT_MOST_EVERY_S
+            log.warning("inlet_answer_odd", route=self._route, what=what)
 
     def paused(self, before: Pause | None, pause: Pause | None) -> None:
         """Tell of a pause that began, or of one that ended."""

@@ -110,8 +110,12 @@ class Wire:
             timeout=self._timeout,
             cookie_jar=aiohttp.DummyCookieJar(),
             auto_decompress=False,
-            skip_auto_headers=("accept-encoding",),
-            headers={"accept": "application/json", "user-agent": "customerio-aep-relay"},
+            headers={
+                "accept": "application/json",
+                # Said, because who says nothing accepts every encoding (RFC 9110, 12.5.3).
+                "accept-encoding": "identity",
+                "user-agent": "customerio-aep-relay",
+            },
         )
         return self._session
 

@@ -173,7 +173,7 @@ async def test_connections_are_kept_and_bounded(inlet, wire):
     assert len(inlet.requests) == 20
     request = inlet.requests[0]
     assert request.headers["content-type"] == "application/json"
-    assert "accept-encoding" not in request.headers
+    assert request.headers["accept-encoding"] == "identity"
 
 
 async def test_a_closed_wire_opens_again(inlet, wire):
