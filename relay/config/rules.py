@@ -39,7 +39,8 @@ def split_listen(text: str) -> tuple[str, int]:
         ValueError: it is neither.
     """
     host, colon, port = text.rpartition(":")
-    if not colon or not port.isdigit() or int(port) > _LARGEST_PORT:
+    is_port = port.isascii() and port.isdigit() and int(port) <= _LARGEST_PORT
+    if not colon or not is_port or "/" in host:
         raise ValueError(f"expected HOST:PORT, got {text!r}")
     return host.removeprefix("[").removesuffix("]"), int(port)
 

@@ -362,6 +362,13 @@ def test_listen(text, expected):
     assert split_listen(text) == expected
 
 
+@pytest.mark.parametrize("text", ["", "80", "a:", "a:65536", "http://0.0.0.0:80", "a:\u00b2"])
+def test_no_listen(text):
+    """What is no address is refused before anybody tries to bind it."""
+    with pytest.raises(ValueError, match="expected HOST:PORT, got"):
+        split_listen(text)
+
+
 def test_loopback():
     """Only what stays on this machine is loopback; an empty host is every interface."""
     assert [is_loopback(host) for host in ("127.0.0.9", "::1", "localhost", "", "0.0.0.0")] == [
