@@ -23,9 +23,11 @@ class Hold:
         self._schedule = schedule
         self._clock = clock
         self._unit = unit
-        # Failures since a success, and the moment; changed by the methods only.
+        # Failures since a success, the moment, and what of it the inlet asked for; changed by the
+        # methods only.
         self._failures = 0
         self.until_s = 0.0
+        self.asked_until_s = 0.0
         if not_before:
             wait_s = datetime.fromisoformat(not_before).timestamp() - clock.wall_s()
             self.until(clock.monotonic_s() + wait_s)
@@ -41,7 +43,12 @@ class Hold:
 
     def asked(self, wait_s: float) -> None:
         """The inlet asked to wait."""
-        self.until(self._clock.monotonic_s() + wait_s)
+        self.obey(self._clock.monotonic_s() + wait_s)
+
+    def obey(self, moment_s: float) -> None:
+        """The inlet asked to wait until *moment_s*."""
+        self.asked_until_s = max(self.asked_until_s, moment_s)
+        self.until(moment_s)
 
     def failed(self) -> None:
         """A request found the inlet busy or absent."""

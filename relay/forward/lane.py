@@ -29,7 +29,14 @@ class Lane:
     """Made by a reload or at the start; `open` must have ended before anything is sent."""
 
     def __init__(
-        self, name: str, route: RouteConfig, transform: Transform, inlet: Inlet, clock: Clock
+        self,
+        name: str,
+        route: RouteConfig,
+        transform: Transform,
+        inlet: Inlet,
+        clock: Clock,
+        *,
+        before: Lane | None = None,
     ) -> None:
         self._name = name
         self._clock = clock
@@ -40,6 +47,8 @@ class Lane:
         self.flying: set[Request] = set()
         self.is_open = False
         self.dispatch = self._dispatch(is_single=False)
+        if before is not None:
+            self.heed(before)
 
     @property
     def is_strict(self) -> bool:
@@ -66,8 +75,9 @@ class Lane:
     async def open(self, spool: Spool, pause: Pause | None) -> None:
         """Read what is remembered of the inlet; begin paused if *pause* is in force."""
         if await spool.recall(self.memory_key) == REMEMBERED:
-            added = self.dispatch.line.clear()
+            added, asked_s = self.dispatch.line.clear(), self.dispatch.hold.asked_until_s
             self.dispatch = self._dispatch(is_single=True)
+            self.dispatch.hold.obey(asked_s)
             self.add(added)
         if pause is not None:
             self.dispatch.resume(pause)
@@ -80,6 +90,11 @@ class Lane:
     async def remember(self, spool: Spool) -> None:
         """Keep that this inlet and flow refuse raw batches."""
         await spool.remember(self.memory_key, REMEMBERED)
+
+    def heed(self, other: Lane) -> None:
+        """Wait as long as *other* was asked to, if that is the same inlet."""
+        if other.inlet.identity == self.inlet.identity:
+            self.dispatch.hold.obey(other.dispatch.hold.asked_until_s)
 
     def give_back(self, claims: Claims) -> list[Entry]:
         """Take out everything that is not in flight, to start over, with those who follow it."""

@@ -185,7 +185,7 @@ class Forward:
         old = self._lane
         self._again += old.give_back(self._claims)
         self._retired.append(old)
-        self._lane = Lane(self._name, route, transform, inlet, self._clock)
+        self._lane = Lane(self._name, route, transform, inlet, self._clock, before=old)
         self._held.inlet = route.inlet
         self._kept_pause = old.dispatch.pause if old.is_open else self._kept_pause
         if self._state is State.FINISHING:
@@ -301,10 +301,9 @@ class Forward:
 
     def _has_nothing_to_do(self, wait_s: float | None) -> bool:
         """Whether, before the deadline, nothing more can be sent or answered."""
-        dispatch = self._lane.dispatch
-        if self._lane.flying or self._retired or self._sending or self._bringing:
-            return False
-        if self._again or not self._lane.is_open:
+        lane, dispatch = self._lane, self._lane.dispatch
+        busy = (lane.flying, self._retired, self._sending, self._bringing, self._again)
+        if any(busy) or not lane.is_open:
             return False
         if not dispatch.held or dispatch.pause is not None or wait_s is None:
             return True
@@ -336,6 +335,7 @@ class Forward:
     def _start_over(self, retired: Lane) -> None:
         """What a *retired* lane could not send starts over, in strict order before all others."""
         self._again += retired.give_back(self._claims)
+        self._lane.heed(retired)
         if self._again and self._lane.is_strict:
             self._again += self._lane.give_back(self._claims)
 

@@ -549,6 +549,26 @@ async def test_reloads_under_load_lose_and_repeat_nothing(rig: Rig):
     assert len(rig.inlet.taken) == 5000
 
 
+@pytest.mark.parametrize("is_answered", [True, False])
+async def test_a_reload_does_not_make_forget_what_the_inlet_asked(rig: Rig, is_answered: bool):
+    """Retry-After holds the inlet's new settings too, asked before the reload or just after."""
+    moments: list[float] = []
+
+    def script(request):
+        moments.append(time.monotonic())
+        return taken(request) if len(moments) > 1 else reply(503, None, ("retry-after", "1"))
+
+    rig.inlet.script = script
+    rig.inlet.delay_s = 0.1
+    await rig.append(*events(5))
+    forward = rig.start()
+    await rig.until(lambda: bool(moments) and bool(forward.stats().in_flight) != is_answered)
+    forward.reload(*rig.parts())
+    await rig.settled()
+    assert moments[1] - moments[0] >= 0.95
+    assert rig.outcomes == {"delivered": 5}
+
+
 async def test_a_reload_applies_other_filters_to_what_is_held(rig: Rig):
     """Events that wait are looked at again with the new settings."""
     rig.inlet.script = lambda request: reply(503)
