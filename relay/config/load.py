@@ -44,6 +44,7 @@ from relay.config.table import (
 from relay.errors import ConfigError
 
 PREFIX = "RELAY_"
+_LINE_ENDS = "\r\n"
 ALL_SECTIONS = ("server", "spool", "adobe", "customerio", "log", "routes")
 _SECTIONS: dict[str, type[BaseModel]] = {
     "server": ServerConfig,
@@ -283,7 +284,8 @@ def _resolved(text: str, environ: Mapping[str, str]) -> str:
     if kind == "env":
         if not place:
             raise _SecretProblem("expected the name of an environment variable after env:")
-        secret = environ.get(place, "")
+        # A secret made from a file keeps the file's last line end, which no key has.
+        secret = environ.get(place, "").strip(_LINE_ENDS)
         if not secret:
             raise _SecretProblem(f"the environment variable {place} is not set or empty")
         return secret
@@ -294,7 +296,7 @@ def _resolved(text: str, environ: Mapping[str, str]) -> str:
 
 def _secret_in(place: str) -> str:
     try:
-        secret = Path(place).read_text(encoding="utf-8").strip("\r\n")
+        secret = Path(place).read_text(encoding="utf-8").strip(_LINE_ENDS)
     except OSError as error:
         raise _SecretProblem(f"{place}: {error.strerror}") from None
     except UnicodeDecodeError:

@@ -297,10 +297,12 @@ def test_oauth_needs_credentials(write):
 
 
 def test_secret_from_file(write, tmp_path):
-    """A secret may stand in a file, whose last line end is not part of it."""
+    """A secret may stand in a file, whose last line end is not part of it, nor of a variable's."""
     secret = tmp_path / "key"
     secret.write_text("from-file\n")
     config = load_config(write(MINIMAL.replace("env:KEY", f"file:{secret}")), {})
+    assert config.routes["marketing"].signing_keys[0].get_secret_value() == "from-file"
+    config = load_config(write(MINIMAL), {"KEY": "from-file\n"})
     assert config.routes["marketing"].signing_keys[0].get_secret_value() == "from-file"
     secret.write_text("\n")
     found = problems_of(write(MINIMAL.replace("env:KEY", f"file:{secret}")), {})
