@@ -61,6 +61,9 @@ def scan(
         OSError: the file cannot be read.
     """
     chunk = Chunk(offset, expected)
+    if offset >= end:
+        # As in a file that was cut within its header.
+        return chunk
     buffer = read_range(segment.path, offset, min(chunk_bytes, end - offset))
     base, at = offset, 0
     while base + at < end and at < chunk_bytes:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
+import os
+
 import pytest
 from spool_kit import account, envelope, settlements, spool_at, take, take_all
 
@@ -47,6 +50,23 @@ async def test_a_missing_segment_is_reported_with_its_positions(tmp_path, which)
     async with spool_at(folder) as spool:
         assert spool.stats().damage == ()
         assert len(await take_all(spool)) == len(left) + 1
+
+
+@pytest.mark.parametrize("left_bytes", [0, 47, 48, 77, 128, 129])
+async def test_a_closed_segment_cut_near_its_header_is_lost_and_passed_over(tmp_path, left_bytes):
+    """Whatever is left of the header, what it held is lost, and what follows it is read."""
+    folder = tmp_path / "spool"
+    first, last = (await filled(folder))[2]
+    os.truncate(sorted((folder / "log").iterdir())[2], left_bytes)
+    gone = [n for n in range(first, last + 1) if n % 10 != 1]
+    assert not audit_deep(folder).adds_up
+    async with spool_at(folder) as spool:
+        left = [n for n in range(1, COUNT + 1) if n % 10 != 1 and n not in gone]
+        async with asyncio.timeout(10):
+            assert [one.position for one in await take_all(spool)] == left
+        found = await spool.find(Query(outcome=Outcome.LOST, limit=COUNT))
+        assert [one.position for one in found] == gone
+    assert account(folder).lost == len(gone)
 
 
 async def test_the_newest_segment_missing_is_a_log_that_ends_early(tmp_path):
