@@ -23,7 +23,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from relay.errors import SpoolError
-from relay.spool.folded import Totals
+from relay.spool.folded import Totals, read_folded
 from relay.spool.frame import Frame
 from relay.spool.highwater import read_mark
 from relay.spool.intervals import Intervals
@@ -69,14 +69,14 @@ def take_account(folder: Path) -> Account:
         SpoolError: there is no spool, or it cannot be read.
         SpoolVersion: a newer relay wrote it.
     """
-    marked = _mark(folder)
+    marked, deleted = _mark(folder), read_folded(folder / "folded")[0]
     said = read_statement(folder)
     end = _find_end(folder, marked, said)
     return Account(
         accepted=end.position,
         pending=end.position - said.passed + said.waiting,
         totals=said.totals,
-        problems=tuple(end.problems),
+        problems=(*_outdated(said, deleted), *end.problems),
     )
 
 
@@ -88,7 +88,7 @@ def recount(folder: Path) -> Account:
         SpoolError: there is no spool, or it cannot be read.
         SpoolVersion: a newer relay wrote it.
     """
-    marked = _mark(folder)
+    marked, deleted = _mark(folder), read_folded(folder / "folded")[0]
     said, rows = read_rows(folder)
     end = _find_end(folder, marked, said)
     last = end.position
@@ -96,6 +96,7 @@ def recount(folder: Path) -> Account:
     placed, more = _join(sorted([*ended, *((one, one) for one in rows.replays)]))
     pending = Intervals(placed).missing(said.before, last)
     problems = [
+        *_outdated(said, deleted),
         *end.problems,
         *(f"position {_span(span)} has more than one outcome" for span in doubles + more),
         *_unreadable(folder, pending, rows, last),
@@ -132,6 +133,19 @@ def _mark(folder: Path) -> int:
     except OSError as error:
         raise unreadable(folder, error) from error
     return read_mark(folder / "highwater")[0]
+
+
+def _outdated(said: Statement, deleted: int) -> Iterable[str]:
+    """
+    Say that the state is from before what retention did last, as one from a backup is.
+
+    *deleted* was read before it, and retention writes the state first.
+    """
+    if said.before < deleted:
+        yield (
+            f"state.db knows of what was deleted below position {said.before} only, but it was "
+            f"below {deleted}: it is older, and made anew when the relay starts"
+        )
 
 
 def _segments(folder: Path) -> list[Segment]:

@@ -20,6 +20,7 @@ from spool_kit import (
     take_all,
 )
 
+from relay.audit import audit, audit_deep
 from relay.clock import ManualClock
 from relay.errors import SpoolError
 from relay.outcome import Outcome, Reason
@@ -228,6 +229,8 @@ async def test_a_state_older_than_retention_is_not_believed(tmp_path):
     shutil.copy(folder / "state.db", tmp_path / "backup")
     first = await retained(folder, clock)
     shutil.copy(tmp_path / "backup", folder / "state.db")
+    for look in (audit, audit_deep):
+        assert any("it is older" in problem for problem in look(folder).problems)
     async with spool_at(folder, clock) as spool:
         assert "older than what retention deleted" in spool.stats().damage[0]
         assert spool.stats().pending == 41 - first
