@@ -87,7 +87,9 @@ class ServerConfig(_Section):
     drain_timeout: Seconds = _setting(
         "15s", description="How long forward may go on sending after that; the rest stays on disk."
     )
-    max_connections: int = _setting(1000, description="Open connections; further ones wait.")
+    max_connections: int = _setting(
+        1000, description="Open connections; further ones wait until one ends or idles."
+    )
     max_header_bytes: Bytes = _setting("32KiB", description="Request line and headers together.")
     header_timeout: Seconds = _setting("5s", description="For the headers to arrive.")
     body_timeout: Seconds = _setting("10s", description="For the body to arrive; then 408.")
