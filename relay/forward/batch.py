@@ -14,6 +14,7 @@ from relay.forward.transform import Record
 _OPEN = b'{"messages":['
 _CLOSE = b"]}"
 WRAPPER_BYTES = len(_OPEN) + len(_CLOSE)
+_FAILURES_BEFORE_REFUSAL = 5  # of a 500
 
 
 def splice(payloads: Sequence[bytes]) -> bytes:
@@ -40,10 +41,10 @@ class Piece:
     The records of one request, and what happened to them so far.
 
     *attempts* counts temporary failures and sets the delay; *failures* counts the ones that
-    become a refusal in the end (500). In the ticks of `relay.forward.suspects`, 0 for never:
-    *sent* is the moment of the latest sending,
-    *put_off* is the moment of the first temporary failure, *refused* that of the latest refusal
-    of its records for themselves, *marked* that of the latest of all together for the set-up.
+    become a refusal in the end (500), *failures_alone* those while others passed. In the ticks
+    of `relay.forward.suspects`, 0 for never: *sent* is the moment of the latest sending,
+    *put_off* that of the first temporary failure, *refused* that of the latest refusal of its
+    records for themselves, *marked* that of the latest of all together for the set-up.
     *proofs* and *witnessed* are the evidence against it. *due_s* is the monotonic second before
     which it is not sent.
     """
@@ -51,6 +52,7 @@ class Piece:
     records: list[Record]
     attempts: int = 0
     failures: int = 0
+    failures_alone: int = 0
     sent: int = 0
     put_off: int = 0
     refused: int = 0
@@ -66,6 +68,18 @@ class Piece:
     def part(self, records: list[Record]) -> Piece:
         """Some of the records, with the same history."""
         return replace(self, records=records, due_s=0.0)
+
+    def failed(self, *, others_pass: bool) -> bool:
+        """
+        Count a 500; say whether it is a refusal by now.
+
+        The fifth is, and when others passed since, the fifth from then on: an inlet that comes
+        back from an outage may stumble once more over any event.
+        """
+        self.failures += 1
+        self.failures_alone += others_pass
+        count = self.failures_alone if others_pass else self.failures
+        return count >= _FAILURES_BEFORE_REFUSAL
 
     def halves(self, *, refused: bool) -> tuple[Piece, Piece]:
         """Cut in two, in order; the parts of one that was *refused* belong to one `Split`."""

@@ -46,7 +46,6 @@ from relay.forward.verdict import SET_UP, TEMPORARY, Fate, Ruling, Verdict
 from relay.retry import Schedule
 from relay.spool.port import Pause
 
-ATTEMPTS_BEFORE_REFUSAL = 5  # of a 500
 _UNREADABLE_BEFORE_PAUSE = 5
 _ATTEMPTS_BEFORE_CUT = 5
 _STRICT_TRIES = 3
@@ -312,13 +311,12 @@ class Dispatch:
     def _error(
         self, piece: Piece, rulings: Sequence[Ruling], decided: Decided, *, alone: bool
     ) -> None:
-        piece.failures += 1
-        if piece.failures == 1:
+        if not piece.failures:
             piece.put_off = self.suspects.sent()
-        if piece.failures < ATTEMPTS_BEFORE_REFUSAL:
-            self._put_off(piece)
-        else:
+        if piece.failed(others_pass=self.suspects.is_proven(piece)):
             self._refused(piece, rulings, decided, alone=alone)
+        else:
+            self._put_off(piece)
 
     def _put_off(self, piece: Piece, *, cut: bool = False) -> None:
         piece.attempts += 1

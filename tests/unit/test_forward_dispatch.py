@@ -96,7 +96,11 @@ def test_items_that_are_not_there_yet_are_put_off_alone():
 
 
 def test_500_counts_as_a_refusal_after_five_attempts():
-    """An event that draws 500 is tried five times, then isolated, and blamed when others pass."""
+    """
+    An event that draws 500 is tried five times, then isolated.
+
+    It is blamed when others pass and it fails five times more.
+    """
     bench = Bench(batch_max_records=1)
     bench.add(1)
     for _ in range(5):
@@ -104,10 +108,32 @@ def test_500_counts_as_a_refusal_after_five_attempts():
     assert bench.dispatch.line.suspects == 1
     bench.add(2)
     bench.took(bench.next())
-    request = bench.next()
-    assert sent(request) == [1]
-    bench.status(request, 500)
+    for _ in range(5):
+        assert bench.refused == []
+        request = bench.next()
+        assert sent(request) == [1]
+        bench.status(request, 500)
     assert bench.refused == [1]
+
+
+@pytest.mark.parametrize("ordering", ["none", "strict"])
+def test_an_inlet_that_stumbles_once_more_after_an_outage_costs_no_event(ordering: str):
+    """What failed throughout the outage is not blamed for one more 500 when others pass again."""
+    bench = Bench(batch_max_records=1, ordering=ordering)
+    bench.add(*range(10))
+    for _ in range(60):
+        bench.status(bench.next(), 500)
+    has_stumbled = set()
+    while len(bench.delivered) < 10:
+        request = bench.next()
+        (number,) = sent(request)
+        if bench.delivered and number not in has_stumbled:
+            has_stumbled.add(number)
+            bench.status(request, 500)
+        else:
+            bench.took(request)
+    assert bench.refused == []
+    assert len(has_stumbled) == 9
 
 
 def test_a_refused_event_is_blamed_after_another_was_taken_and_it_was_refused_again():
