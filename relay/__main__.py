@@ -8,6 +8,8 @@ import sys
 
 # How a person or a supervisor talks to `relay serve`.
 _TAKEN = {signal.SIGTERM, signal.SIGINT, signal.SIGHUP}
+# What a shell says of a command that Ctrl-C ended.
+_INTERRUPTED = 128 + signal.SIGINT
 
 
 def main() -> None:
@@ -21,9 +23,13 @@ def main() -> None:
     _open_standard_streams()
     if sys.argv[1:2] == ["serve"]:
         signal.pthread_sigmask(signal.SIG_BLOCK, _TAKEN)
-    from relay.cli.app import main as run  # noqa: PLC0415 - after the signals
+    try:
+        from relay.cli.app import main as run  # noqa: PLC0415 - after the signals
 
-    run()
+        run()
+    except KeyboardInterrupt:
+        # Ctrl-C while it imports; later the command line ends so itself.
+        sys.exit(_INTERRUPTED)
 
 
 def _open_standard_streams() -> None:

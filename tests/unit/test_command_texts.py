@@ -94,6 +94,24 @@ def test_a_spool_that_cannot_be_looked_into_is_told_by_name(words):
     assert "as the user whom the relay runs as" in done.exception.hint
 
 
+def test_ctrl_c_while_it_imports_is_no_traceback():
+    """A command that is ended before it began ends as one that is ended later."""
+    program = """
+import importlib.abc, sys
+class Interrupting(importlib.abc.MetaPathFinder):
+    def find_spec(self, name, *_):
+        if name == "relay.cli.app":
+            raise KeyboardInterrupt
+sys.meta_path.insert(0, Interrupting())
+from relay.__main__ import main
+main()
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, timeout=60, check=False
+    )
+    assert (done.returncode, done.stderr) == (130, b"")
+
+
 def test_an_output_that_takes_nothing_is_told_in_a_sentence():
     """Where stdout is a file on a full disk, the command says so and ends with 1."""
     with Path("/dev/full").open("wb") as full:
