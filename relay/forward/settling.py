@@ -179,7 +179,7 @@ async def persist(write: Callable[[], Awaitable[None]]) -> None:
         try:
             await write()
         except SpoolFailed as error:
-            log.error("spool_write_failed", attempt=attempt, error=type(error).__name__)
+            log.error("spool_write_failed", attempt=attempt, why=error.message, hint=error.hint)
             await asyncio.sleep(_RETRIES.ceiling_s(attempt))
         else:
             return

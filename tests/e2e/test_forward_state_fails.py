@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 from forward_kit import Rig, event, rig_in
+from structlog.testing import capture_logs
 
 from relay.errors import SpoolFailed
 from relay.forward import settling
@@ -35,11 +36,14 @@ def failing(rig: Rig, times: int) -> None:
 
 
 async def test_a_write_that_fails_for_a_moment_is_repeated(rig: Rig):
-    """Nothing is sent again for a settlement that succeeds at the third try."""
+    """Nothing is sent again for a settlement that succeeds at the third try; the log says why."""
     failing(rig, 2)
     await rig.append(event("e"))
-    rig.start()
-    await rig.settled()
+    with capture_logs() as logs:
+        rig.start()
+        await rig.settled()
+    told = [one["why"] for one in logs if one["event"] == "spool_write_failed"]
+    assert told == ["the disk refused"] * 2
     assert rig.outcomes == {"delivered": 1}
     assert rig.inlet.taken == {"e": 1}
 
