@@ -41,8 +41,9 @@ class Memory:
         except FileNotFoundError:
             return Ids()
         except (OSError, orjson.JSONDecodeError, TypeError) as error:
+            why = error.strerror if isinstance(error, OSError) else "it is not what was written"
             raise ProvisionError(
-                f"{self._path} cannot be read: {type(error).__name__}",
+                f"{self._path} cannot be read: {why}",
                 hint="delete it; everything is found again by name",
             ) from None
 

@@ -227,7 +227,7 @@ def test_state_is_rebuilt(command: Command):
     assert json.loads(state.read_text()) == kept
     state.write_text("[1,")
     error = command.error("status")
-    assert error.message == f"{state} cannot be read: JSONDecodeError"
+    assert error.message == f"{state} cannot be read: it is not what was written"
     assert error.hint == "delete it; everything is found again by name"
 
 
