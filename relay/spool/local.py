@@ -38,6 +38,7 @@ from relay.spool.reader import Place, Reader, ReaderSource
 from relay.spool.recover import Lost
 from relay.spool.replays import Waiting
 from relay.spool.reserve import Reserve
+from relay.spool.restore import distrust
 from relay.spool.retention import remove_orphans
 from relay.spool.room import Room
 from relay.spool.route_names import RouteNames
@@ -91,7 +92,7 @@ class LocalSpool:
         """
         folder = Path(config.path)
         reserve = Reserve(folder / "reserve", config.reserve_bytes)
-        thread = StateThread(reserve.release)
+        thread = StateThread(reserve.release, lambda: distrust(folder))
         lock: Lock | None = None
         try:
             lock = await thread.run(prepare_folder, folder)

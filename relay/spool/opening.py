@@ -10,7 +10,7 @@ The spool's folder, opened: its layout, its version, and everything that is foun
       folded                what retention deleted
       reserve               room that is released when the disk is full
       state.db              cursor, outcomes, dedupe, quarantine
-      state.anew            while it is made anew: the name of the old one
+      state.anew            it is to be made anew; while that is done, the name of the old one
       log/                  segments
       large/                bodies over the in-memory cap
 

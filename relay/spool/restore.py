@@ -9,7 +9,8 @@ from a backup may hold in quarantine what has ended since: that is in quarantine
 `folded` counted for it is taken back.
 
 While that is done the file ``state.anew`` names what was set aside. Cut short, by a kill or a full
-disk, it is begun again from there, and not from the half that was made.
+disk, it is begun again from there, and not from the half that was made. An empty one says that the
+state, which is not searched to its end at opening, was found damaged in use.
 """
 
 from __future__ import annotations
@@ -29,6 +30,7 @@ from relay.spool.rescue import Rescued, rescue
 from relay.spool.segment import replace_synced, sync_folder
 from relay.spool.state import State
 
+_ANEW = "state.anew"
 _ASIDE = re.compile(r"state\.db\.damaged-\d+")
 
 
@@ -50,6 +52,12 @@ class StateSource:
     now_s: float
 
 
+def distrust(folder: Path) -> None:
+    """Let the next opening make the state of the spool in *folder* anew."""
+    with suppress(OSError):
+        (folder / _ANEW).touch(0o600)
+
+
 def open_state(source: StateSource) -> tuple[State, list[str]]:
     """
     Open ``state.db``, or make it; give sentences about what was damaged.
@@ -58,10 +66,11 @@ def open_state(source: StateSource) -> tuple[State, list[str]]:
         SpoolError: the disk refuses.
         SpoolVersion: a newer relay wrote it.
     """
-    path, begun = source.folder / "state.db", source.folder / "state.anew"
+    path, begun = source.folder / "state.db", source.folder / _ANEW
     problem = "" if path.exists() or source.is_fresh else "is missing"
     if begun.exists():
-        problem = "was not made anew to its end"
+        is_half = begun.stat().st_size
+        problem = "was not made anew to its end" if is_half else "was found damaged in use"
     if not problem:
         try:
             return _open(source)

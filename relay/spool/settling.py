@@ -19,6 +19,8 @@ from relay.spool.port import Settlement
 P = ParamSpec("P")
 T = TypeVar("T")
 
+_BROKEN = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}
+
 _Waiter = tuple[Sequence[Settlement], "asyncio.Future[None]"]
 
 
@@ -27,12 +29,13 @@ class StateThread:
     Runs calls on the state one after another.
 
     *on_full* releases the reserve when the disk is full, and says whether there was one; the
-    call is then tried once more.
+    call is then tried once more. *on_damage* is told that the file turned out to be damaged.
     """
 
-    def __init__(self, on_full: Callable[[], bool]) -> None:
+    def __init__(self, on_full: Callable[[], bool], on_damage: Callable[[], None]) -> None:
         self._executor = ThreadPoolExecutor(1, "spool-state")
         self._on_full = on_full
+        self._on_damage = on_damage
 
     async def run(self, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         """
@@ -54,9 +57,11 @@ class StateThread:
                     raise
                 return work(*args, **kwargs)
         except (sqlite3.Error, OSError) as error:
-            raise SpoolFailed(
-                f"the spool's disk or state refuses: {error}", hint="check the disk of spool.path"
-            ) from error
+            hint = "check the disk of spool.path"
+            if getattr(error, "sqlite_errorcode", 0) & 0xFF in _BROKEN:
+                self._on_damage()
+                hint += "; restart the relay: it sets state.db aside and makes it anew"
+            raise SpoolFailed(f"the spool's disk or state refuses: {error}", hint=hint) from error
 
     def shutdown(self) -> None:
         """End the thread."""

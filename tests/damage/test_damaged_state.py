@@ -158,8 +158,36 @@ async def test_damage_found_while_running_is_told(tmp_path):
         await spool._core.in_state(spool._state._database.execute, "PRAGMA shrink_memory")
         for path in (folder / "log").iterdir():
             path.unlink()
-        with pytest.raises(SpoolFailed, match="malformed"):
+        with pytest.raises(SpoolFailed, match="malformed") as caught:
             await spool.body(30)
+        assert "restart the relay" in caught.value.hint
+
+
+async def test_damage_found_while_running_is_mended_at_the_next_opening(tmp_path):
+    """Whether or not the search at opening, which ends in time, would come to it."""
+    folder = tmp_path / "spool"
+    names = [f"id-{number}" for number in range(1, 501)]
+    async with spool_at(folder) as spool:
+        await spool.append(envelopes(500))
+        await spool.settle(settlements(await take(spool, 500)))
+    whole = (folder / "state.db").read_bytes()
+    async with spool_at(folder) as spool:
+        for at in range(4096, len(whole), 4096):
+            if b"id-250" in whole[at : at + 4096]:
+                overwrite(folder / "state.db", at, b"\xa5" * 4096)
+        await spool._core.in_state(spool._state._database.execute, "PRAGMA shrink_memory")
+        with pytest.raises(SpoolFailed, match="malformed"):
+            await spool.seen(names)
+    (folder / "state.db").write_bytes(whole)
+    async with spool_at(folder) as spool:
+        assert "state.db was found damaged in use" in spool.stats().damage[0]
+        assert await spool.seen(names) == {}
+        entries = await take_all(spool)
+        assert len(entries) == 500
+        await spool.settle(settlements(entries))
+    account(folder)
+    async with spool_at(folder) as spool:
+        assert spool.stats().damage == ()
 
 
 def test_the_search_for_damage_ends_in_time(tmp_path, monkeypatch):
