@@ -187,7 +187,8 @@ def take_down(
                 if not only:
                     session.memory.forget()
             if json:
-                print_json({"deleted": {name: current.id_of(name) for name in deleted}})
+                what, names = ("would_delete", choice.deleted) if dry_run else ("deleted", deleted)
+                print_json({what: {name: current.id_of(name) for name in names}})
             elif not choice.deleted:
                 typer.echo("there is nothing to delete")
 

@@ -127,7 +127,9 @@ def test_the_whole_life(command: Command):
     assert flow_id in command.made("flows")
     command.ok("destroy", "--only", "flow", given="y\n")
     assert flow_id not in command.made("flows")
+    would = command.json("destroy", "--dry-run")["would_delete"]
     deleted = command.json("destroy", "--yes")["deleted"]
+    assert deleted == would
     assert list(deleted) == ["source", "target", "mapping", "dataset", "schema", "field_group"]
     assert command.made("flows") == command.made("schemas") == {}
     assert not list((command.folder / "state").glob("*.json"))
