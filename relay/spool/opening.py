@@ -132,6 +132,8 @@ def _open_folder(folder: Path, lock: Lock, config: SpoolConfig, clock: Clock) ->
         found = recover(
             segments, proven=max(marked, cursor, past.last), epoch=epoch, before=before
         )
+        if found.position and not marked:
+            damage.append("highwater is missing or damaged: a log that lost its end looks whole")
         damage += found.notes
         damage += report_lost(state, found.lost, clock.wall_s())
         writer = _writer(folder, segments, found, config, clock)

@@ -65,6 +65,10 @@ class Writer:
         self._segment_bytes = segment_bytes
         self._clock = clock
         self._highwater = HighWater(folder.parent / "highwater")
+        if position:
+            # Again, because the file may be new.
+            with suppress(OSError):
+                self._highwater.note(position, epoch)
         # The writer's own state. `position` is the last acknowledged one; frames over it are in
         # `_parts`, encoded but not written.
         self.segments = segments

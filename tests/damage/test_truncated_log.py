@@ -81,12 +81,15 @@ async def test_the_state_knows_what_the_mark_forgot(tmp_path, mark):
     account(folder)
 
 
-async def test_a_missing_mark_is_no_damage(tmp_path):
-    """A whole log without its mark opens as it was, and has a mark again."""
+async def test_a_missing_mark_is_told(tmp_path):
+    """A whole log without its mark opens as it was, with a word, and has a mark again."""
     folder = tmp_path / "spool"
     async with spool_at(folder) as spool:
         await spool.append(envelopes(5))
     (folder / "highwater").unlink()
+    async with spool_at(folder) as spool:
+        (told,) = spool.stats().damage
+        assert told.startswith("highwater is missing or damaged")
     async with spool_at(folder) as spool:
         assert spool.stats().damage == ()
         assert len(await take_all(spool)) == 5
