@@ -16,6 +16,7 @@ import tomllib
 from collections.abc import Collection, Iterator, Mapping
 from copy import deepcopy
 from dataclasses import dataclass
+from itertools import takewhile
 from pathlib import Path
 from types import UnionType
 from typing import Any, Literal, TypeVar, get_args, get_origin
@@ -328,13 +329,13 @@ def _validated(model: type[_M], plain: dict[str, Any], where: str, problems: lis
 
 def _leave_out(table: dict[str, Any], place: tuple[int | str, ...]) -> None:
     """Take the setting at *place* out of *table*, or give one that is needed and missing."""
-    *steps, last = place if all(isinstance(step, str) for step in place) else place[:1]
+    *steps, last = map(str, takewhile(lambda step: isinstance(step, str), place))
     for step in steps:
-        table = table[str(step)]
-    if str(last) in table:
-        del table[str(last)]
+        table = table[step]
+    if last in table:
+        del table[last]
     else:
-        table[str(last)] = ()
+        table[last] = ()
 
 
 def _sentences(error: ValidationError) -> Iterator[str]:

@@ -263,6 +263,15 @@ def test_a_mistake_is_told_in_the_words_of_the_file(write, text, said):
     assert problem.startswith(said)
 
 
+def test_a_list_with_several_mistakes(write):
+    """Each is told by its place in a table within the route's."""
+    text = MINIMAL + "[routes.marketing.filter]\nmetric_deny = [1, 2]\n"
+    assert problems_of(write(text), {"KEY": "secret"}) == (
+        "routes.marketing.filter.metric_deny[0]: expected text, found a number",
+        "routes.marketing.filter.metric_deny[1]: expected text, found a number",
+    )
+
+
 @pytest.mark.parametrize(
     ("key", "value", "said"),
     [
