@@ -173,9 +173,12 @@ class Ingress:
                 await send(message)
         finally:
             in_flight.deliveries -= 1
-            body.release()
-            if body.spill is not None:
-                await body.discard()
+            try:
+                if body.spill is not None:
+                    await body.discard()
+            finally:
+                # Last, because a disk that hangs keeps what waits for it in memory.
+                body.release()
         self._acks_s.observe(time.perf_counter() - started_s)
 
     async def _take(self, route: Route, headers: Headers, body: Body) -> Answer:

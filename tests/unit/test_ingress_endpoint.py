@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 
 import pytest
 from ingress_kit import KEY, PATH, config, signed, until
@@ -154,6 +155,24 @@ async def test_a_disk_that_hangs_under_a_large_body_is_503(tmp_path, monkeypatch
         answer, headers = await Bench(tmp_path, Shelf(), **limits).post()
     assert (answer, headers[b"retry-after"]) == (503, b"5")
     assert [line["why"] for line in told] == ["no commit in time"]
+
+
+async def test_what_a_disk_that_hangs_keeps_in_memory_has_a_cap(tmp_path, monkeypatch):
+    """Whoever was told 503 sends again, while what was sent before still waits for the disk."""
+    disk = threading.Event()
+
+    def hang(self, _):
+        with self._lock:
+            disk.wait(20)
+
+    monkeypatch.setattr(Spill, "_finish", hang)
+    bench = Bench(tmp_path, Shelf(), max_body_memory=10, append_timeout="10ms")
+    posting = asyncio.create_task(bench.post())
+    await until(lambda: bench.value("relay_deliveries_total", route="a", status="503"))
+    assert bench.ingress.stats().bytes_in_flight == len(BODY)
+    disk.set()
+    assert (await posting)[0] == 503
+    assert bench.ingress.stats().bytes_in_flight == 0
 
 
 async def test_a_large_body_is_not_synced_for_strangers(tmp_path, monkeypatch):
