@@ -234,7 +234,7 @@ class Guard(HttpToolsProtocol):
         self._check_head_size()
         self._unparsed_bytes = 0
         if self.parser.should_upgrade():
-            # The parser ends here without the body; see `_ignore_upgrade`.
+            # The parser ends here without the body; see `_ignore_upgrades`.
             return
         parser = self.parser
         version, method = parser.get_http_version(), parser.get_method()

@@ -41,8 +41,9 @@ _LATECOMERS_S = 0.5
 _HANDSHAKES_S = 0.1
 # For an answer to leave, and a sender that is told to go to go.
 _LAST_WORDS_S = 0.25
-# Who waits for a place gets that of a connection that has been idle for so long, so many at once.
-# Otherwise a thousand strangers who ask once in two minutes would keep every sender away.
+# Who waits for a place gets that of a connection that has been idle for so long. Otherwise a
+# thousand strangers who ask once in two minutes would keep every sender away. One ends at first,
+# then twice as many each time somebody still waits, up to so many: those that end may be senders.
 _IDLE_S = 2.0
 _SPARED_AT_ONCE = 64
 # How long to wait when the process has no file descriptor left.
@@ -120,6 +121,7 @@ class Listener:
         self._server = ServerState()
         self._arriving: set[asyncio.Task[None]] = set()
         self._timer: asyncio.TimerHandle | None = None
+        self._spared = 1
         self._changed = asyncio.Event()
 
     def __repr__(self) -> str:
@@ -279,12 +281,15 @@ class Listener:
                 guard.expire(now_s)
         if self._state is State.FULL and _is_readable(self._sock):
             self._spare_idle(now_s)
+            self._spared = min(2 * self._spared, _SPARED_AT_ONCE)
+        else:
+            self._spared = 1
         self._timer = self._loop.call_later(_SWEEP_S, self._sweep)
 
     def _spare_idle(self, now_s: float) -> None:
         """End the connections that have been idle longest."""
         idle = sorted(self._guards(), key=lambda guard: guard.idle_since_s)
-        for guard in idle[:_SPARED_AT_ONCE]:
+        for guard in idle[: self._spared]:
             if guard.idle_since_s + _IDLE_S <= now_s:
                 guard.expire(now_s)
 
