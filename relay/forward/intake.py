@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 from collections import Counter
 from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import replace
 
 import structlog
 
@@ -206,7 +207,10 @@ class Intake:
 
     def _parsed_again(self, follower: Follower, transform: Transform) -> Record | Settlement:
         decoded = self._decoded(follower.entry, transform)
-        return decoded if isinstance(decoded, Settlement) else self._checked(decoded, transform)
+        if isinstance(decoded, Settlement):
+            # It leads by now, and without its id nobody who follows it would ever go on.
+            return replace(decoded, event_id=follower.event_id, digest=follower.digest)
+        return self._checked(decoded, transform)
 
     def _add(self, records: Sequence[Record], add: Add) -> None:
         for record in records:

@@ -10,6 +10,8 @@ import json
 import pytest
 from forward_kit import Rig, each, event, rig_in
 
+from relay.forward.transform import Transform
+
 pytestmark = pytest.mark.sockets
 
 
@@ -112,6 +114,34 @@ async def test_a_follower_of_a_refused_event_is_sent_itself(rig: Rig):
     rig.start()
     await rig.settled()
     assert rig.outcomes == {"delivered": 2, "quarantined": 1}
+    assert rig.inlet.taken == {"e": 1, "f": 1}
+
+
+async def test_a_follower_that_fails_keeps_nobody_waiting(rig: Rig, monkeypatch):
+    """When the second of three entries with one id meets a bug of ours, the third is sent."""
+    parsed = []
+
+    def decode(self, entry):
+        parsed.append(entry.envelope.body)
+        if parsed.count(second) > 1 and entry.envelope.body == second:
+            raise MemoryError
+        return as_ever(self, entry)
+
+    as_ever = Transform.decode
+    monkeypatch.setattr(Transform, "decode", decode)
+    rig.inlet.script = lambda request: each(
+        request,
+        lambda event_id: (
+            {"status": 400, "message": "Message is invalid"}
+            if request.messages[request.ids.index(event_id)]["timestamp"] == 1
+            else None
+        ),
+    )
+    first, second, third = (event("e", timestamp=number) for number in (1, 2, 3))
+    await rig.append(first, second, third, event("f"))
+    rig.start()
+    await rig.settled()
+    assert rig.outcomes == {"delivered": 2, "quarantined": 2}
     assert rig.inlet.taken == {"e": 1, "f": 1}
 
 
