@@ -152,7 +152,11 @@ def _name(error: BaseException) -> Failure:
 
 def _detail(url: URL, error: BaseException) -> str:
     """Say which host it was and, where the system gave one, its reason; no path, no secret."""
-    cause = error
+    cause, place = error, url.host_port_subcomponent or ""
+    if isinstance(error, aiohttp.ClientHttpProxyError):
+        return f"{place}: the proxy answered {error.status}"
+    if isinstance(error, aiohttp.ClientConnectorError) and error.host != url.raw_host:
+        place = f"the proxy {error.host}:{error.port}"
     if isinstance(error, aiohttp.ClientConnectorCertificateError):
         cause = error.certificate_error
     elif isinstance(error, aiohttp.ClientConnectorError):
@@ -166,7 +170,6 @@ def _detail(url: URL, error: BaseException) -> str:
         # Asyncio puts words of its own before the system's; a resolver's numbers are below 0.
         number = cause.errno or 0
         reason = os.strerror(number) if number > 0 else cause.strerror
-    place = url.host_port_subcomponent or ""
     return f"{place}: {reason}" if reason else place
 
 

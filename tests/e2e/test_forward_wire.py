@@ -192,3 +192,18 @@ async def test_the_proxy_of_the_environment_is_used(inlet, monkeypatch):
     assert (await post_once("http://inlet.invalid/collection/abc")).status == 200
     assert inlet.requests[0].target == "http://inlet.invalid/collection/abc"
     assert (await post_once("http://other.invalid/collection/abc")).failure is Failure.DNS
+
+
+async def test_a_proxy_that_does_not_help_is_told_as_that(inlet, monkeypatch):
+    """The detail names the proxy that cannot be reached, or its answer, and not its password."""
+    with socket.socket() as unheard:
+        unheard.bind(("127.0.0.1", 0))
+        port = unheard.getsockname()[1]
+        monkeypatch.setenv("http_proxy", f"http://me:secret@127.0.0.1:{port}")
+        got = await post_once("http://inlet.invalid/collection/abc")
+    assert got.failure is Failure.CONNECT
+    assert got.detail == f"the proxy 127.0.0.1:{port}: Connection refused"
+    monkeypatch.setenv("https_proxy", f"http://127.0.0.1:{inlet.port}")
+    inlet.script = lambda _: reply(407)
+    got = await post_once("https://inlet.invalid/collection/abc")
+    assert got.detail == "inlet.invalid: the proxy answered 407"
