@@ -251,14 +251,14 @@ class Forward:
 
     async def _take_in(self, entries: Sequence[Entry]) -> int:
         lane = self._lane
+        return await self._intake.take(entries, lane.transform, partial(self._add, lane))
 
-        def add(records: Sequence[Record]) -> None:
-            if lane is not self._lane or (lane.is_strict and self._again):
-                self._again += entries_of(records, self._claims)
-            elif lane.add(records):
-                self._wake.set()
-
-        return await self._intake.take(entries, lane.transform, add)
+    def _add(self, lane: Lane, records: Sequence[Record]) -> None:
+        """Take *records* into *lane*; they start over if a reload, or order, has it so."""
+        if lane is not self._lane or (lane.is_strict and self._again):
+            self._again += entries_of(records, self._claims)
+        elif lane.add(records):
+            self._wake.set()
 
     async def _send(self, group: asyncio.TaskGroup) -> None:
         """Start what may be sent, whenever something has changed; end when nothing will."""
@@ -350,15 +350,8 @@ class Forward:
     async def _settle_all(self, ended: Sequence[Settlement]) -> None:
         """Settle *ended*; who followed them goes on with the settings of now."""
         lane = self._lane
-
-        def add(records: Sequence[Record]) -> None:
-            if lane is not self._lane:
-                self._again += entries_of(records, self._claims)
-            else:
-                lane.add(records)
-
         with self._bringing_on():
-            await self._intake.settle(ended, lane.transform, add)
+            await self._intake.settle(ended, lane.transform, partial(self._add, lane))
 
     async def _settle(self, ended: Sequence[Settlement]) -> None:
         await self._settler.settle(ended)
