@@ -4,6 +4,7 @@ Everything a command of the set-up needs, made from the configuration and closed
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -74,14 +75,17 @@ async def open_session(
     Open the clients for *route*; *progress* is told when Adobe makes them wait.
 
     Raises:
-        ConfigError: credentials or the organisation are missing.
+        ConfigError: credentials or the organisation are missing, or a document cannot be used.
         ProvisionError: there is no such route.
     """
     name, section = choose_route(config, route)
     _require_credentials(config)
     clock = SystemClock()
     adobe = config.adobe
-    async with new_client() as client:
+    # A relay that monitors does this beside deliveries, and to compile a large mapping set or to
+    # read the certificates takes longer than its loop should be held.
+    desired = await asyncio.to_thread(desired_of, name, section)
+    async with await asyncio.to_thread(new_client) as client:
         http = AdobeHttp(
             client,
             base_url=adobe.platform_url,
@@ -94,7 +98,7 @@ async def open_session(
             adobe=Adobe.of(http),
             access=DataAccess(http),
             observability=Observability(http),
-            desired=desired_of(name, section),
+            desired=desired,
             memory=Memory(Path(adobe.state_path), name),
             pace=Pace(clock, adobe.settling_time, progress=progress),
         )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -12,9 +13,9 @@ from relay.adobe.schema_registry import EXPERIENCE_EVENT, PROFILE
 from relay.config import RouteConfig
 from relay.config.load import load_config
 from relay.errors import ConfigError
-from relay.provision.desired import IDENTITY_MAP, canonical_rows, split_path
+from relay.provision.desired import IDENTITY_MAP, Desired, canonical_rows, split_path
 from relay.provision.infer import inferred
-from relay.provision.session import desired_of
+from relay.provision.session import desired_of, open_session
 
 _LONG = {"type": "integer", "minimum": -9007199254740991, "maximum": 9007199254740991}
 _INT = {"type": "integer", "minimum": -2147483648, "maximum": 2147483647}
@@ -171,6 +172,28 @@ def test_documents_that_cannot_be_used(tmp_path: Path, key: str, text: str | Non
         desired_of("a", _route(signing_keys="x", **{key: path}))
     assert caught.value.message.startswith(f"routes.a.{key}: {path}: {why}")
     assert caught.value.problems == (caught.value.message,)
+
+
+async def test_documents_are_read_beside_the_loop(monkeypatch: pytest.MonkeyPatch):
+    """A relay that monitors goes on answering while a large mapping set is compiled."""
+    threads: list[threading.Thread] = []
+
+    def read(name: str, route: RouteConfig) -> Desired:
+        threads.append(threading.current_thread())
+        return desired_of(name, route)
+
+    monkeypatch.setattr("relay.provision.session.desired_of", read)
+    settings = {
+        "RELAY_ROUTES__A__SIGNING_KEYS": "x",
+        "RELAY_ADOBE__CLIENT_ID": "env:ID",
+        "RELAY_ADOBE__CLIENT_SECRET": "env:ID",
+        "RELAY_ADOBE__ORG_ID": "1234@AdobeOrg",
+        "ID": "x",
+    }
+    async with open_session(load_config(None, settings, needs=("adobe",)), "a") as session:
+        assert session.desired.route == "a"
+    assert threads
+    assert threading.main_thread() not in threads
 
 
 def test_rows_alone_are_a_mapping_set(tmp_path: Path):
