@@ -237,7 +237,10 @@ def _encoded(value: Any, *, indent: bool = False) -> str:
         return orjson.dumps(value, default=str, option=option).decode()
     except TypeError:
         # What the check names: such a number, half of a character, more levels than a body has.
-        return standard_json.dumps(value, default=str, indent=2 if indent else None)
+        text = standard_json.dumps(value, default=str)
+        # The other encoder writes null for what JSON has no number for.
+        value = standard_json.loads(text, parse_constant=lambda _: None)
+        return standard_json.dumps(value, indent=2 if indent else None)
 
 
 def _cut(text: str) -> str:

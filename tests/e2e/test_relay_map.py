@@ -115,6 +115,13 @@ def test_values_that_json_libraries_refuse_are_shown(source, shown, tmp_path):
         assert done.exception is None or isinstance(done.exception, SystemExit)
 
 
+def test_what_is_printed_is_json_beside_long_numbers_too():
+    """JSON has no word for infinity: it is null, whichever encoder a value needs."""
+    for beside in ("1", "to_bigint('123456789012345678901234567890')"):
+        done = run("--expression", f"[json_to_object('1e999'), {beside}]", "--json")
+        assert done.stdout.replace(" ", "").startswith('{"value":[null,')
+
+
 def test_cases_are_compared(tmp_path):
     """--test runs a folder of cases and prints what differs."""
     good = {"event": json.loads(EVENT), "record": RECORD}
