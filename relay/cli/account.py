@@ -12,7 +12,7 @@ import typer
 
 from relay.adobe.flow_service import FlowService
 from relay.cli.columns import print_columns
-from relay.cli.options import ConfigPath, DryRun, Json, print_json
+from relay.cli.options import ConfigPath, DryRun, Json, print_json, progress
 from relay.config import load_config
 from relay.config.load import read_secret
 from relay.provision.account import (
@@ -125,10 +125,6 @@ def _credential(text: str) -> tuple[str, str]:
     return name, read_secret(f"--credential {name}", reference, os.environ)
 
 
-def _progress(text: str) -> None:
-    typer.echo(text, err=True)
-
-
 def _cells(one: Account) -> tuple[str, str, str, str]:
     return one.id, one.name, one.state, one.spec_id
 
@@ -136,7 +132,7 @@ def _cells(one: Account) -> tuple[str, str, str, str]:
 def _run(config: str | None, route: str, work: Callable[[FlowService], Awaitable[None]]) -> None:
     async def main() -> None:
         loaded = load_config(config, os.environ, needs=("adobe",))
-        async with open_session(loaded, route, _progress) as session:
+        async with open_session(loaded, route, progress) as session:
             await work(session.adobe.flows)
 
     asyncio.run(main())

@@ -15,7 +15,7 @@ import orjson
 import typer
 
 from relay.cli.columns import print_columns
-from relay.cli.options import ConfigPath, Json, print_json
+from relay.cli.options import ConfigPath, Json, print_json, progress
 from relay.config import Config, load_config
 from relay.config.table import parse_duration_s
 from relay.control import Caller, open_desk
@@ -27,7 +27,7 @@ from relay.errors import (
     RelayError,
     SpoolLocked,
 )
-from relay.provision.failures import FailedRecord
+from relay.provision.failures import FailedBatch, FailedRecord
 from relay.provision.monitor import Monitor, Report
 from relay.provision.reconcile import Hour
 from relay.provision.runs import Run
@@ -61,14 +61,14 @@ def monitor(
 
     async def main() -> bool:
         loaded = load_config(config, os.environ, needs=("adobe", "spool"))
-        async with open_session(loaded, route, _progress) as session:
+        async with open_session(loaded, route, progress) as session:
             while True:
                 try:
                     report = await _look(session, loaded, back_s, limit=limit, save=save)
                 except RelayError as error:
                     if not (follow and _passes(error)):
                         raise
-                    _progress(f"{error.message}; looking again in {every}")
+                    progress(f"{error.message}; looking again in {every}")
                 else:
                     if json:
                         print_json(as_json(report))
@@ -80,10 +80,6 @@ def monitor(
 
     if asyncio.run(main()):
         raise typer.Exit(1)
-
-
-def _progress(text: str) -> None:
-    typer.echo(text, err=True)
 
 
 def _passes(error: RelayError) -> bool:
@@ -123,16 +119,26 @@ async def _save(watch: Monitor, report: Report, folder: Path) -> None:
         for batch in report.batches:
             if batch.unread:
                 continue
-            place = folder / Path(batch.id).name
-            place.mkdir(mode=0o700, parents=True, exist_ok=True)
-            async for name, lines in watch.files(batch):
-                path = place / Path(name).name
-                path.touch(mode=0o600)
-                path.write_bytes(b"".join(orjson.dumps(line) + b"\n" for line in lines))
+            try:
+                await _save_batch(watch, batch, folder)
+            except AdobeError as error:
+                if error.is_temporary:
+                    raise
+                # Beyond --limit nobody has looked yet whether Adobe gives them.
+                progress(f"failed batch {batch.id} is not saved: {error.message}")
     except OSError as error:
         raise ProvisionError(
             f"{folder} cannot be written to: {error.strerror}", hint="name another with --save"
         ) from None
+
+
+async def _save_batch(watch: Monitor, batch: FailedBatch, folder: Path) -> None:
+    place = folder / Path(batch.id).name
+    place.mkdir(mode=0o700, parents=True, exist_ok=True)
+    async for name, lines in watch.files(batch):
+        path = place / Path(name).name
+        path.touch(mode=0o600)
+        path.write_bytes(b"".join(orjson.dumps(line) + b"\n" for line in lines))
 
 
 def as_json(report: Report) -> dict[str, object]:

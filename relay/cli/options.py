@@ -106,6 +106,11 @@ def _time_s(text: str, now_s: float) -> float | None:
     return (when if when.tzinfo else when.replace(tzinfo=UTC)).timestamp()
 
 
+def progress(text: str) -> None:
+    """Tell who waits at the terminal; stdout is for what was asked."""
+    typer.echo(text, err=True)
+
+
 def shown_time(wall_s: float | None) -> str:
     """Write *wall_s* for a person: RFC 3339 to the second, in UTC."""
     if wall_s is None:

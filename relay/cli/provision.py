@@ -13,7 +13,7 @@ import typer
 
 from relay.cli import account
 from relay.cli.columns import print_columns
-from relay.cli.options import ConfigPath, DryRun, Json, print_json
+from relay.cli.options import ConfigPath, DryRun, Json, print_json, progress
 from relay.config import Config, load_config
 from relay.errors import ProvisionError
 from relay.provision.adopt import adopt
@@ -81,7 +81,7 @@ def apply(
     settings = _writable(config, write=write)
 
     async def work(session: Session, loaded: Config) -> None:
-        applied = await session.apply(_progress)
+        applied = await session.apply(progress)
         _show_applied(applied, session.desired.route, loaded, json=json, settings=settings)
 
     _run(config, route, work)
@@ -103,7 +103,7 @@ def update(
 
     async def work(session: Session, loaded: Config) -> None:
         flow_of(await session.look())
-        applied = await session.apply(_progress)
+        applied = await session.apply(progress)
         _show_applied(applied, session.desired.route, loaded, json=json, settings=settings)
 
     _run(config, route, work)
@@ -169,7 +169,7 @@ def take_down(
     """Delete the set-up, in the order in which Adobe allows it."""
 
     async def work(session: Session, _config: Config) -> None:
-        async with session.memory.turn(_progress):
+        async with session.memory.turn(progress):
             current = await session.look()
             choice = await choose(session.adobe, session.desired, current, only=only or ())
             for name in choice.deleted:
@@ -177,12 +177,12 @@ def take_down(
             deleted: list[str] = []
             if dry_run or not choice.deleted:
                 for line in told(choice, current):
-                    _progress(line)
+                    progress(line)
             else:
                 if not yes:
                     _confirm("Delete these at Adobe, with the data they hold?")
                 deleted = await destroy(
-                    session.adobe, session.desired, current, only=only or (), progress=_progress
+                    session.adobe, session.desired, current, only=only or (), progress=progress
                 )
                 if not only:
                     session.memory.forget()
@@ -287,7 +287,7 @@ def _switch(
 def _run(config: str | None, route: str, work: Work) -> None:
     async def main() -> None:
         loaded = load_config(config, os.environ, needs=("adobe",))
-        async with open_session(loaded, route, _progress) as session:
+        async with open_session(loaded, route, progress) as session:
             await work(session, loaded)
 
     asyncio.run(main())
@@ -337,7 +337,3 @@ def _show_applied(
 def _confirm(question: str) -> None:
     if not typer.confirm(question, err=True):
         raise typer.Exit(1)
-
-
-def _progress(text: str) -> None:
-    typer.echo(text, err=True)

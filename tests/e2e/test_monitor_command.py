@@ -166,6 +166,12 @@ def test_files_are_kept(watched: Watched):
     assert json.loads(json.loads(line)["body"])["event_id"] == "E1"
     assert path.stat().st_mode & 0o777 == 0o600
     assert path.parent.stat().st_mode & 0o777 == 0o700
+    # Adobe keeps them for a month; one that is gone, and that --limit left unread, is told.
+    watched.stack.faults({"kind": "status", "status": 404, "path": "/data/foundation/export"})
+    words = ("--json", "--limit", "0", "--save", str(folder))
+    result = watched.run("monitor", *words)
+    assert json.loads(result.stdout)["batches"] == report["batches"]
+    assert f"failed batch {path.parent.name} is not saved: Adobe refused" in result.stderr
 
 
 def test_following_outlives_an_outage(set_up: Watched):
