@@ -21,9 +21,8 @@ from relay.schema.document import read_document
 from relay.schema.node import Kind, Node
 
 REPORTED = 5
-_LEVELS = (
-    255  # the validator goes no deeper; a body has 254 at most, text read as JSON may have more
-)
+# The validator goes no deeper; a body has 254 at most, text that is read as JSON may have more.
+_LEVELS = 255
 
 # Years to seconds with an offset, as the inlet lists them. Its parser accepts day 31 in a short
 # month (java.time's SMART resolver), so a pattern says the same as the parser does.
