@@ -33,6 +33,7 @@ from relay.spool.port import Query
 ROUTE = "marketing"
 PATH = "/collection/" + "9b0cb233972f3b00" * 4
 WRONG_ORG = "inletId: [9b0c] imsOrgId: [x@AdobeOrg] Message has an absent or wrong ims org"
+INVALID = {"status": 400, "message": "Message is invalid"}
 HEADERLESS = "The 'header' field is mandatory. Provide a valid 'header' value and try again."
 
 
@@ -214,6 +215,11 @@ def event(event_id: str, **fields: Any) -> bytes:
             **fields,
         }
     ).encode()
+
+
+def events(count: int, prefix: str = "e") -> list[bytes]:
+    """So many of them, numbered from 0."""
+    return [event(f"{prefix}{number}") for number in range(count)]
 
 
 class Rig:

@@ -2,32 +2,36 @@
 
 from __future__ import annotations
 
-import asyncio
-import gzip
-import json
 import time
 from datetime import UTC, datetime
 from email.utils import formatdate
 
 import pytest
-from forward_kit import HEADERLESS, WRONG_ORG, Reply, Rig, each, event, items, reply, rig_in, taken
+from forward_kit import (
+    HEADERLESS,
+    INVALID,
+    WRONG_ORG,
+    Reply,
+    Rig,
+    each,
+    event,
+    events,
+    items,
+    reply,
+    rig_in,
+    taken,
+)
 
 from relay.outcome import Outcome
 from relay.spool.port import Query
 
 pytestmark = pytest.mark.sockets
 
-INVALID = {"status": 400, "message": "Message is invalid"}
-
 
 @pytest.fixture
 async def rig(tmp_path):
     async with rig_in(tmp_path) as made:
         yield made
-
-
-def events(count: int, prefix: str = "e") -> list[bytes]:
-    return [event(f"{prefix}{number}") for number in range(count)]
 
 
 async def test_an_outage_delays_and_costs_nothing(rig: Rig):
@@ -365,39 +369,6 @@ async def test_nothing_is_sent_before_not_before(rig: Rig):
     assert rig.outcomes == {"delivered": 3}
 
 
-async def test_strict_order_is_kept_through_failures(rig: Rig):
-    """In strict order one request is in flight, and it is retried before the next."""
-    calls = 0
-
-    def script(request):
-        nonlocal calls
-        calls += 1
-        if calls % 3 == 1:
-            return reply((503, 500, 429)[calls // 3 % 3])
-        if calls % 3 == 2:
-            return Reply(b"", then="reset")
-        return taken(request)
-
-    rig.inlet.script = script
-    await rig.append(*events(100))
-    rig.start(ordering="strict", batch_max_records=10)
-    await rig.settled()
-    assert list(rig.inlet.taken) == [f"e{number}" for number in range(100)]
-    assert rig.inlet.most_in_flight == 1
-
-
-async def test_strict_order_with_a_refused_event_goes_on(rig: Rig):
-    """A refused event is resolved where it stands: one other passes, then it is quarantined."""
-    rig.inlet.script = lambda request: (
-        reply(400, INVALID) if "e3" in request.ids else taken(request)
-    )
-    await rig.append(*events(10))
-    rig.start(ordering="strict", mode="single")
-    await rig.settled()
-    assert await rig.quarantined() == {"e3": "refused_by_inlet"}
-    assert list(rig.inlet.taken) == [f"e{number}" for number in range(10) if number != 3]
-
-
 async def test_a_replayed_event_is_sent_although_it_was_delivered(rig: Rig):
     """Replay bypasses dedupe: the same id is sent again, and the account still adds up."""
     await rig.append(*events(3))
@@ -407,253 +378,3 @@ async def test_a_replayed_event_is_sent_although_it_was_delivered(rig: Rig):
     await rig.until(lambda: rig.inlet.taken["e1"] == 2)
     await rig.settled()
     assert rig.outcomes == {"delivered": 3}
-
-
-async def test_finish_ends_at_its_deadline_and_leaves_the_rest_pending(rig: Rig):
-    """A stop while the inlet hangs ends in time; what was not answered is pending."""
-    rig.inlet.script = lambda request: Reply(b"", then="hang")
-    await rig.append(*events(700))
-    rig.start(timeout="30s")
-    await rig.until(lambda: bool(rig.inlet.requests))
-    began_s = time.monotonic()
-    await rig.finish(within_s=0.3)
-    assert time.monotonic() - began_s < 5
-    assert rig.spool.stats().pending == 700
-    assert rig.spool.stats().adds_up
-
-
-async def test_finish_sends_what_is_held(rig: Rig):
-    """A stop does not wait for a batch to fill: what was read is sent at once, then it ends."""
-    await rig.append(*events(5))
-    forward = rig.start(batch_max_age="60s")
-    await rig.until(lambda: forward.stats().held == 5)
-    assert not rig.inlet.requests
-    await rig.finish()
-    assert rig.outcomes == {"delivered": 5}
-
-
-def hold_look_ups(rig: Rig) -> asyncio.Event:
-    """Ids are looked up only once the event that this gives is set."""
-    seen, free = rig.spool.seen, asyncio.Event()
-
-    async def later(event_ids):
-        await free.wait()
-        return await seen(event_ids)
-
-    rig.spool.seen = later
-    return free
-
-
-async def test_finish_sends_what_was_on_its_way_to_the_line(rig: Rig):
-    """A stop that comes while entries are looked up in the dedupe window sends them too."""
-    free = hold_look_ups(rig)
-    await rig.append(*events(5))
-    forward = rig.start(batch_max_age="60s")
-    await rig.until(lambda: forward.stats().held == 5)
-    finishing = asyncio.create_task(rig.finish())
-    await rig.until(lambda: forward.stats().state != "running")
-    free.set()
-    await finishing
-    assert rig.outcomes == {"delivered": 5}
-
-
-async def test_finish_ends_at_its_deadline_although_a_look_up_hangs(rig: Rig):
-    """What could not be brought to the line by then stays pending."""
-    hold_look_ups(rig)
-    await rig.append(*events(5))
-    forward = rig.start()
-    await rig.until(lambda: forward.stats().held == 5)
-    began_s = time.monotonic()
-    await rig.finish(within_s=0.3)
-    assert time.monotonic() - began_s < 5
-    assert rig.spool.stats().pending == 5
-
-
-async def test_finish_ends_at_its_deadline_although_what_starts_over_hangs(rig: Rig):
-    """The same, for entries that a reload made start over."""
-    await rig.append(*events(5))
-    forward = rig.start(batch_max_age="60s")
-    await rig.until(lambda: "<Line 5 records" in repr(forward))
-    hold_look_ups(rig)
-    forward.reload(*rig.parts())
-    began_s = time.monotonic()
-    await rig.finish(within_s=0.3)
-    assert time.monotonic() - began_s < 5
-    assert rig.spool.stats().pending == 5
-
-
-async def test_finish_sends_what_a_reload_made_start_over(rig: Rig):
-    """A stop that comes right after a reload sends with the new settings what was held."""
-    await rig.append(*events(5))
-    forward = rig.start(batch_max_age="60s")
-    await rig.until(lambda: "<Line 5 records" in repr(forward))
-    forward.reload(*rig.parts(url=f"{rig.inlet.url}new"))
-    await rig.finish()
-    assert rig.outcomes == {"delivered": 5}
-    assert all("new" in request.target for request in rig.inlet.requests)
-
-
-async def test_finish_does_not_wait_for_a_paused_route(rig: Rig):
-    """What a paused route holds cannot be sent, so a stop does not wait for the deadline."""
-    rig.inlet.script = lambda request: reply(404)
-    await rig.append(*events(5))
-    forward = rig.start()
-    await rig.until(lambda: forward.stats().pause is not None)
-    began_s = time.monotonic()
-    await rig.finish(within_s=30)
-    assert time.monotonic() - began_s < 10
-    assert rig.spool.stats().pending == 5
-
-
-async def test_a_reload_helps_those_that_wait(rig: Rig):
-    """A mended address takes what the old one refused; nothing is lost or sent twice."""
-    rig.inlet.script = lambda request: taken(request) if "right" in request.target else reply(404)
-    await rig.append(*events(700))
-    forward = rig.start()
-    await rig.until(lambda: forward.stats().pause is not None)
-    forward.reload(*rig.parts(url=f"{rig.inlet.url}right"))
-    await rig.settled()
-    assert rig.outcomes == {"delivered": 700}
-    assert set(rig.inlet.taken.values()) == {1}
-    await rig.until(lambda: forward.stats().pause is None)
-
-
-async def test_a_reload_sends_nothing_before_it_knows_of_the_pause(rig: Rig):
-    """Two reloads of a paused route, the second in the middle of the first: one event is tried."""
-    rig.inlet.script = lambda request: reply(404)
-    await rig.append(*events(5))
-    forward = rig.start(probe_interval="30s")
-    await rig.until(lambda: forward.stats().pause is not None and not forward.stats().in_flight)
-    free = hold_look_ups(rig)
-    forward.reload(*rig.parts(batch_max_records=5))
-    await asyncio.sleep(0.05)
-    forward.reload(*rig.parts(batch_max_records=5))
-    rig.inlet.script = taken
-    before = len(rig.inlet.requests)
-    free.set()
-    await rig.settled()
-    assert len(rig.inlet.requests[before].ids) == 1
-    assert rig.outcomes == {"delivered": 5}
-
-
-async def test_reloads_under_load_lose_and_repeat_nothing(rig: Rig):
-    """Ten reloads while 5,000 events flow, each with another batch size: each arrives once."""
-    await rig.append(*events(5000))
-    forward = rig.start(batch_max_records=20)
-    for size in range(10):
-        await rig.until(lambda size=size: len(rig.inlet.requests) > size * 3)
-        forward.reload(*rig.parts(batch_max_records=20 + size))
-    await rig.settled()
-    assert rig.outcomes == {"delivered": 5000}
-    assert set(rig.inlet.taken.values()) == {1}
-    assert len(rig.inlet.taken) == 5000
-
-
-@pytest.mark.parametrize("is_answered", [True, False])
-async def test_a_reload_does_not_make_forget_what_the_inlet_asked(rig: Rig, is_answered: bool):
-    """Retry-After holds the inlet's new settings too, asked before the reload or just after."""
-    moments: list[float] = []
-
-    def script(request):
-        moments.append(time.monotonic())
-        return taken(request) if len(moments) > 1 else reply(503, None, ("retry-after", "1"))
-
-    rig.inlet.script = script
-    rig.inlet.delay_s = 0.1
-    await rig.append(*events(5))
-    forward = rig.start()
-    await rig.until(lambda: bool(moments) and bool(forward.stats().in_flight) != is_answered)
-    forward.reload(*rig.parts())
-    await rig.settled()
-    assert moments[1] - moments[0] >= 0.95
-    assert rig.outcomes == {"delivered": 5}
-
-
-async def test_a_reload_applies_other_filters_to_what_is_held(rig: Rig):
-    """Events that wait are looked at again with the new settings."""
-    rig.inlet.script = lambda request: reply(503)
-    await rig.append(*events(5))
-    forward = rig.start()
-    await rig.until(lambda: bool(rig.inlet.requests))
-    forward.reload(*rig.parts(filter={"object_type_deny": ["customer"]}))
-    await rig.settled()
-    assert rig.outcomes == {"filtered": 5}
-
-
-async def test_requests_in_flight_stay_below_the_limit(rig: Rig):
-    """max_in_flight bounds the requests at once, and the limit grows to it under load."""
-    rig.inlet.delay_s = 0.002
-    await rig.append(*events(500))
-    forward = rig.start(mode="single", max_in_flight=4)
-    await rig.settled()
-    assert 1 < rig.inlet.most_in_flight <= 4
-    assert forward.stats().limit <= 4
-
-
-async def test_large_backlogs_are_read_only_as_far_as_they_can_be_held(rig: Rig):
-    """While the inlet is away, what is read is bounded, however much waits on disk."""
-    rig.inlet.script = lambda request: reply(503)
-    await rig.append(*events(2000))
-    forward = rig.start(batch_max_records=50, max_in_flight=1, retry_max_delay="1s")
-    await rig.until(lambda: len(rig.inlet.requests) >= 2)
-    await asyncio.sleep(0.1)
-    assert forward.stats().held < 50 * 5 + 500 + 1
-    assert json.loads(rig.inlet.requests[0].body)
-
-
-@pytest.mark.parametrize("ordering", ["none", "strict"])
-async def test_compressed_events_are_held_by_what_they_unpack_to(rig: Rig, monkeypatch, ordering):
-    """While the inlet is away, 200 events of 20 kB that came as 200 bytes do not fill memory."""
-    monkeypatch.setattr("relay.forward.held._BYTES", 1_000_000)
-    monkeypatch.setattr("relay.forward.intake._MOST_UNPACKED_BYTES", 100_000)
-    rig.inlet.script = lambda request: reply(503)
-    bodies = [gzip.compress(event(f"e{at}", padding="x" * 20_000)) for at in range(200)]
-    await rig.append(*bodies, headers=[("content-encoding", "gzip")])
-    forward = rig.start(ordering=ordering, batch_max_records=20)
-    for _ in range(2):
-        before = len(rig.inlet.requests)
-        await rig.until(lambda before=before: len(rig.inlet.requests) > before + 5)
-        assert len(set(rig.inlet.order)) <= 60
-        forward.reload(*rig.parts(ordering=ordering, batch_max_records=20))
-    rig.inlet.script = taken
-    await rig.settled()
-    assert rig.outcomes == {"delivered": 200}
-    assert set(rig.inlet.taken.values()) == {1}
-    if ordering == "strict":
-        assert list(rig.inlet.taken) == [f"e{at}" for at in range(200)]
-
-
-async def test_a_reload_in_strict_order_keeps_it(rig: Rig):
-    """Reloads while a strict route works: the order stays, and one request is in flight."""
-    rig.inlet.delay_s = 0.002
-    await rig.append(*events(600))
-    forward = rig.start(ordering="strict", batch_max_records=5)
-    for size in range(6, 12):
-        await rig.until(lambda size=size: len(rig.inlet.requests) > (size - 5) * 5)
-        forward.reload(*rig.parts(ordering="strict", batch_max_records=size))
-    await rig.settled()
-    assert list(rig.inlet.taken) == [f"e{number}" for number in range(600)]
-    assert set(rig.inlet.taken.values()) == {1}
-    assert rig.inlet.most_in_flight == 1
-
-
-async def test_a_reload_in_strict_order_keeps_it_when_what_was_under_way_fails(rig: Rig):
-    """What the old settings could not send goes before everything that was read meanwhile."""
-    failing = 0
-
-    def script(request):
-        nonlocal failing
-        failing -= 1
-        return reply(503) if failing >= 0 else taken(request)
-
-    rig.inlet.script = script
-    rig.inlet.delay_s = 0.01
-    await rig.append(*events(300))
-    forward = rig.start(ordering="strict", batch_max_records=5)
-    for size in range(6, 11):
-        failing, before = 1, len(rig.inlet.requests)
-        await rig.until(lambda before=before: len(rig.inlet.requests) > before)
-        forward.reload(*rig.parts(ordering="strict", batch_max_records=size))
-    await rig.settled()
-    assert list(rig.inlet.taken) == [f"e{number}" for number in range(300)]
-    assert set(rig.inlet.taken.values()) == {1}

@@ -8,7 +8,7 @@ import hmac
 import json
 
 import pytest
-from forward_kit import Rig, each, event, rig_in
+from forward_kit import INVALID, Rig, each, event, rig_in
 
 from relay.forward.transform import Transform
 
@@ -102,11 +102,7 @@ async def test_a_follower_of_a_refused_event_is_sent_itself(rig: Rig):
         bad = [message.get("timestamp") == 1 for message in request.messages]
         return each(
             request,
-            lambda event_id: (
-                {"status": 400, "message": "Message is invalid"}
-                if bad[request.ids.index(event_id)]
-                else None
-            ),
+            lambda event_id: INVALID if bad[request.ids.index(event_id)] else None,
         )
 
     rig.inlet.script = script
@@ -132,9 +128,7 @@ async def test_a_follower_that_fails_keeps_nobody_waiting(rig: Rig, monkeypatch)
     rig.inlet.script = lambda request: each(
         request,
         lambda event_id: (
-            {"status": 400, "message": "Message is invalid"}
-            if request.messages[request.ids.index(event_id)]["timestamp"] == 1
-            else None
+            INVALID if request.messages[request.ids.index(event_id)]["timestamp"] == 1 else None
         ),
     )
     first, second, third = (event("e", timestamp=number) for number in (1, 2, 3))
