@@ -8,7 +8,6 @@ Source:
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from decimal import Decimal
 from typing import Any
 
@@ -19,7 +18,15 @@ from relay.mapping.failures import JavaError
 from relay.mapping.function import FunctionFailed
 from relay.mapping.java_regex import java_regex
 from relay.mapping.numbers import wrap32
-from relay.mapping.values import JavaArray, Range, element_key, equal, map_key, to_string
+from relay.mapping.values import (
+    JavaArray,
+    Range,
+    bounded,
+    element_key,
+    map_key,
+    places,
+    to_string,
+)
 
 _FEW = 16
 
@@ -59,13 +66,13 @@ def contains_all(container: list[Any] | Range, values: list[Any] | Range) -> boo
         values = values.to_list()
     if isinstance(container, Range) or len(values) < _FEW:
         return all(_holds(container, value) for value in values)
-    return set(map(element_key, values)) <= set(map(element_key, container))
+    return set(map(element_key, bounded(values))) <= set(map(element_key, bounded(container)))
 
 
-def _holds(container: Iterable[Any], value: Any) -> bool:
+def _holds(container: list[Any] | Range, value: Any) -> bool:
     if isinstance(container, Range):
         return _in_range(container, value)
-    return any(equal(item, value) for item in container)
+    return next(places(container, value), None) is not None
 
 
 def _in_range(numbers: Range, value: Any) -> bool:

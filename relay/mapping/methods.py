@@ -37,6 +37,7 @@ from relay.mapping.values import (
     equal,
     java_type,
     map_key,
+    places,
     to_string,
 )
 
@@ -164,11 +165,11 @@ def _at(items: list[Any], position: int) -> Any:
 
 
 def _index_of(items: list[Any], value: Any) -> int:
-    return next((at for at, item in enumerate(items) if equal(item, value)), -1)
+    return next(places(items, value), -1)
 
 
 def _last_index_of(items: list[Any], value: Any) -> int:
-    return next((at for at in reversed(range(len(items))) if equal(items[at], value)), -1)
+    return max(places(items, value), default=-1)
 
 
 def _part(items: list[Any], start: int, end: int) -> list[Any]:
@@ -180,7 +181,7 @@ def _part(items: list[Any], start: int, end: int) -> list[Any]:
 def _has(items: list[Any] | Range, value: Any) -> bool:
     if isinstance(items, Range):
         return isinstance(value, (int, float, Decimal)) and contains(items, value)
-    return any(equal(item, value) for item in items)
+    return _index_of(items, value) >= 0
 
 
 def _has_all(items: list[Any] | Range, values: Any) -> bool:
@@ -204,7 +205,7 @@ def _has_key(members: dict[Any, Any], key: Any) -> bool:
 
 
 def _has_value(members: dict[Any, Any], value: Any) -> bool:
-    return any(equal(held, value) for held in members.values())
+    return _index_of(list(members.values()), value) >= 0
 
 
 def _keys(members: dict[Any, Any]) -> JavaSet:

@@ -31,6 +31,7 @@ own ``==`` stands in `relay.mapping.comparison`.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from decimal import Decimal
 from typing import Any, Final
 
@@ -60,6 +61,7 @@ __all__ = [
     "bounded",
     "equal",
     "java_type",
+    "places",
     "plain",
     "to_string",
     "utf16_length",
@@ -303,6 +305,21 @@ def _alike(left: Any, right: Any) -> bool:
         return same_keys and all(_alike(left[key], right[key]) for key in left)
     same: bool = left == right
     return same
+
+
+def places(items: list[Any], value: Any) -> Iterator[int]:
+    """
+    Give the positions at which *items* hold an equal of *value*, as they are asked for.
+
+    Raises:
+        LimitPassed: *items* or *value* is too long.
+    """
+    if isinstance(value, (list, dict)) and not isinstance(value, JavaArray):
+        # Once, not for each item: that would be the product of both lengths. An array equals
+        # only itself.
+        bounded(items)
+        bounded(value)
+    return (at for at, item in enumerate(items) if _alike(item, value))
 
 
 def bounded(value: Any) -> Any:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from contextlib import suppress
 from typing import Any
 
 import pytest
@@ -208,6 +209,32 @@ def test_lambdas_over_large_texts_end_at_a_bound(monkeypatch: pytest.MonkeyPatch
     with pytest.raises(EvaluationError, match="lambdas took more than") as failed:
         compile_expression("filterArray(many, x -> text < other)").evaluate(record)
     assert failed.value.kind == "limit"
+    assert time.thread_time() - started_s < 2
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "many.indexOf(long)",
+        "many.lastIndexOf(long)",
+        "many.contains(long)",
+        "{'k': long, 'l': many}.containsValue(many)",
+        "many =~ [long]",
+        "transformArray(many, x -> long) =~ transformArray(many, x -> long)",
+        "transformArray(many, x -> long).indexOf(other)",
+    ],
+)
+def test_a_long_value_is_looked_for_in_a_long_list(source: str) -> None:
+    """What is looked for is measured once, not beside every element."""
+    record = {
+        "many": [[at] for at in range(5_000)],
+        "long": list(range(20_000)),
+        "other": [*range(19_999), -1],
+    }
+    started_s = time.thread_time()
+    # Found, not found, or named as too long: soon in each case.
+    with suppress(EvaluationError):
+        compile_expression(source).evaluate(record)
     assert time.thread_time() - started_s < 2
 
 
