@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import re
 from collections.abc import Awaitable, Callable
 from dataclasses import asdict
 from typing import Annotated
@@ -26,10 +27,13 @@ from relay.provision.session import open_session
 
 Route = Annotated[str, typer.Option("--route", help="Which route; not needed with only one.")]
 
+# A lone dot is taken out of an address, which then means the list.
+_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:@-]*")
+
 
 def one_id(text: str) -> str:
     """Refuse what is no id: in an address of Adobe's it would mean a list, or another thing."""
-    if not text or set(text) & set("/?# "):
+    if not _ID.fullmatch(text):
         raise typer.BadParameter(f"expected an id as Adobe gives them, got {text!r}")
     return text
 

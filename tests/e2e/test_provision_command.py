@@ -319,7 +319,7 @@ def test_wrong_words(command: Command):
     assert "flaw; expected flow, source, target, mapping, dataset, schema, field_group" in text
     assert command("export").exit_code == 2
     assert command("account", "update", "--id", "x", "--credential", "secret").exit_code == 2
-    for no_id in ("", "../flows", "a b"):
+    for no_id in ("", ".", "../flows", "a b"):
         assert command("import", "--flow-id", no_id).exit_code == 2
         assert command("account", "delete", "--id", no_id, "--yes").exit_code == 2
 
