@@ -20,7 +20,6 @@ from relay.mapping.numbers import (
     Float,
     big_integer,
     decimal128,
-    double_text,
     double_to_long,
     float_text,
     parse_decimal,
@@ -31,6 +30,7 @@ from relay.mapping.numbers import (
     wrap64,
 )
 from relay.mapping.values import java_type, to_string, whole_type
+from relay.schema.doubles import double_text
 
 _LONG_BITS = 64
 _FLOATING = re.compile(r"[+-]?\d*(?:\.\d*(?:[eE][+-]?\d+)?|[eE][+-]?\d+)", re.ASCII)

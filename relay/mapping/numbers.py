@@ -6,9 +6,7 @@ value whose Java type is wider than that is a `Long` or a `BigInteger`. A plain 
 Double, a `decimal.Decimal` a BigDecimal.
 
 Source:
-    Java SE 17 API: Integer, Long, Double (``toString``, ``valueOf``), BigInteger, BigDecimal.
-    Where Java 17 prints a Double with more digits than needed (JDK-4511638, mended in 19), the
-    mended form is given.
+    Java SE 17 API: Integer, Long, Double (``valueOf``), BigInteger, BigDecimal.
 """
 
 from __future__ import annotations
@@ -29,6 +27,7 @@ from typing import Final
 
 from relay.mapping.failures import NotANumber
 from relay.mapping.limits import MAX_DIGITS, LimitPassed
+from relay.schema.doubles import double_text
 
 INT_MIN: Final = -(2**31)
 INT_MAX: Final = 2**31 - 1
@@ -212,44 +211,13 @@ def parse_double(text: str) -> float:
     raise NotANumber("the text is not a number")
 
 
-def double_text(value: float) -> str:
-    """Write *value* as ``Double.toString`` does: ``2.0``, ``1.0E10``, ``NaN``."""
-    return _float_text(value, repr(float(value)))
-
-
 def float_text(value: Float) -> str:
     """Write *value* as ``Float.toString`` does: the fewest digits that tell it from its peers."""
     number = float(value)
     if math.isfinite(number):
-        for digits in range(9):
-            text = f"{number:.{digits}e}"
-            if float32(float(text)) == number:
-                return _float_text(number, text)
-    return _float_text(number, repr(number))
-
-
-_PLAIN_FROM: Final = 1e-3
-_PLAIN_BELOW: Final = 1e7
-
-
-def _float_text(value: float, shortest: str) -> str:
-    if not math.isfinite(value):
-        return "NaN" if math.isnan(value) else ("Infinity" if value > 0 else "-Infinity")
-    if value == 0:
-        return "-0.0" if math.copysign(1.0, value) < 0 else "0.0"
-    sign, digits, exponent = Decimal(shortest).normalize().as_tuple()
-    written = "".join(map(str, digits))
-    if len(written) == 1:
-        # Java writes at least two digits, and they are the two nearest: 4.9E-324.
-        mantissa = f"{abs(value):.1e}".partition("e")
-        exponent = int(mantissa[2]) - 1
-        written = mantissa[0].replace(".", "")
-    assert isinstance(exponent, int)
-    point = len(written) + exponent
-    prefix = "-" if sign else ""
-    if _PLAIN_FROM <= abs(value) < _PLAIN_BELOW:
-        if point <= 0:
-            return f"{prefix}0.{'0' * -point}{written.rstrip('0') or '0'}"
-        whole, fraction = written[:point].ljust(point, "0"), written[point:].rstrip("0")
-        return f"{prefix}{whole}.{fraction or '0'}"
-    return f"{prefix}{written[0]}.{written[1:].rstrip('0') or '0'}E{point - 1}"
+        # Two digits at least, see `double_text`.
+        for digits in range(1, 9):
+            near = float(f"{number:.{digits}e}")
+            if float32(near) == number:
+                return double_text(near)
+    return double_text(number)

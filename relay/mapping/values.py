@@ -45,10 +45,10 @@ from relay.mapping.numbers import (
     BigInteger,
     Float,
     Long,
-    double_text,
     float_text,
 )
 from relay.mapping.ranges import Range
+from relay.schema.doubles import double_text
 
 __all__ = [
     "BigInteger",

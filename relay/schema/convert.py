@@ -12,21 +12,18 @@ Source:
 
 from __future__ import annotations
 
-import math
 import re
 from collections.abc import Callable
-from decimal import Decimal
 from typing import Any
 
 from relay.schema.dates import read_default_format, write_date, write_date_time
+from relay.schema.doubles import double_text
 from relay.schema.node import INTEGER_RANGES, Kind, Node
 
 _TRUE = frozenset({"y", "yes", "Y", "YES", "on", "ON", "true", "TRUE"})
 _FALSE = frozenset({"n", "no", "N", "NO", "off", "OFF", "false", "FALSE"})
 _DATE = re.compile(r"\d{4}-\d{2}-\d{2}")
 _DATE_TIME = re.compile(r"\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(\.\d{1,9})?(Z|[+-]\d{2}:\d{2})")
-# From here up and from here down Java writes doubles with an exponent (Double.toString).
-_JAVA_PLAIN = (1e-3, 1e7)
 
 Fit = Callable[[Any], Any]
 
@@ -112,23 +109,7 @@ def _string(value: Any) -> Any:
         return value
     if type(value) is int:
         return str(value)
-    return java_double(value) if type(value) is float else copied(value)
-
-
-def java_double(value: float) -> str:
-    """Write *value* as Java's ``Double.toString`` does: ``2.5``, ``1.0E10``, ``NaN``."""
-    if not math.isfinite(value):
-        return "NaN" if math.isnan(value) else "Infinity" if value > 0 else "-Infinity"
-    low, high = _JAVA_PLAIN
-    if value == 0 or low <= abs(value) < high:
-        return format(value, "f") if "e" in repr(value) else repr(value)
-    shortest = Decimal(repr(value)).normalize()
-    if len(shortest.as_tuple().digits) == 1:
-        # Java writes at least two digits, and they are the two nearest: 4.9E-324.
-        shortest = Decimal(f"{value:.1e}")
-    digits = "".join(map(str, shortest.as_tuple().digits))
-    sign = "-" if value < 0 else ""
-    return f"{sign}{digits[0]}.{digits[1:]}E{shortest.adjusted()}"
+    return double_text(value) if type(value) is float else copied(value)
 
 
 def _boolean(value: Any) -> Any:

@@ -14,7 +14,6 @@ from relay.mapping.limits import LimitPassed
 from relay.mapping.numbers import (
     BigInteger,
     Long,
-    double_text,
     double_to_long,
     float32,
     float_text,
@@ -34,6 +33,7 @@ from relay.mapping.values import (
     plain,
     to_string,
 )
+from relay.schema.doubles import double_text
 
 DOUBLES = [
     (0.0, "0.0"),
@@ -50,6 +50,12 @@ DOUBLES = [
     (1.7976931348623157e308, "1.7976931348623157E308"),
     (0.30000000000000004, "0.30000000000000004"),
     (-1.5e-10, "-1.5E-10"),
+    (9999999.5, "9999999.5"),
+    (99999999.0, "9.9999999E7"),
+    (-9999999999.0, "-9.999999999E9"),
+    (0.00099999999, "9.9999999E-4"),
+    (1e300, "1.0E300"),
+    (1e-323, "9.9E-324"),
     (math.nan, "NaN"),
     (math.inf, "Infinity"),
     (-math.inf, "-Infinity"),

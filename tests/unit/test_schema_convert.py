@@ -6,7 +6,7 @@ import copy
 
 import pytest
 
-from relay.schema.convert import copied, fitting, java_double
+from relay.schema.convert import copied, fitting
 from relay.schema.dates import DEFAULT_FORMATS, read_default_format, write_date_time
 from relay.schema.node import Kind, Node
 
@@ -182,26 +182,3 @@ def test_copies_share_nothing():
         result["lines"][0]["n"] = "changed"
         result["other"]["x"] = "changed"
     assert value == VALUE
-
-
-@pytest.mark.parametrize(
-    ("value", "text"),
-    [
-        (0.0, "0.0"),
-        (-0.0, "-0.0"),
-        (0.001, "0.001"),
-        (9999999.5, "9999999.5"),
-        (1e7, "1.0E7"),
-        (-3.25e-7, "-3.25E-7"),
-        (1.5852501995e9, "1.5852501995E9"),
-        (1e300, "1.0E300"),
-        (99999999.0, "9.9999999E7"),
-        (-9999999999.0, "-9.999999999E9"),
-        (0.00099999999, "9.9999999E-4"),
-        (5e-324, "4.9E-324"),
-        (1e-323, "9.9E-324"),
-    ],
-)
-def test_doubles_as_java_writes_them(value, text):
-    """Doubles are written as Double.toString documents."""
-    assert java_double(value) == text

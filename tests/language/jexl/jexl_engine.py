@@ -10,8 +10,9 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-from relay.mapping.numbers import double_text, float_text
+from relay.mapping.numbers import float_text
 from relay.mapping.values import JavaArray, JavaSet, Key, Range, java_type
+from relay.schema.doubles import double_text
 
 JARS = [
     Path("/usr/share/java/commons-jexl3.jar"),
