@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 from typing import ParamSpec, TypeVar
 
@@ -68,15 +69,18 @@ class Core:
         Raises:
             SpoolFailed: the state could not be read or written.
         """
+        return await self.thread.run(self._accounted, partial(work, *args, **kwargs))
 
-        def run() -> T:
-            self.state.refresh()
-            try:
-                return work(*args, **kwargs)
-            finally:
-                self.take_snapshot()
+    async def make_room(self, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """Run *work* like `in_state`, with the last of the reserve behind it: it makes room."""
+        return await self.thread.make_room(self._accounted, partial(work, *args, **kwargs))
 
-        return await self.thread.run(run)
+    def _accounted(self, work: Callable[[], T]) -> T:
+        self.state.refresh()
+        try:
+            return work()
+        finally:
+            self.take_snapshot()
 
     async def in_reader(self, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         """Run *work* in a reader's thread."""

@@ -13,7 +13,6 @@ import asyncio
 from relay.errors import SpoolError
 from relay.spool.core import Core
 from relay.spool.lookup import envelopes_at
-from relay.spool.reserve import Reserve
 from relay.spool.room import Room
 from relay.spool.route_names import RouteNames
 from relay.spool.stall import Stall
@@ -25,10 +24,9 @@ _RETENTION_TICKS = 30
 class Keeper:
     """The spool's housekeeping; `start` and `stop` belong to its life, `tick` to its tests."""
 
-    def __init__(self, core: Core, room: Room, reserve: Reserve, names: RouteNames) -> None:
+    def __init__(self, core: Core, room: Room, names: RouteNames) -> None:
         self._core = core
         self._room = room
-        self._reserve = reserve
         self._names = names
         self._tasks: list[asyncio.Task[None]] = []
         self._stall = Stall()
@@ -125,4 +123,4 @@ class Keeper:
         core = self._core
         await self._room.retain(older_than_s=core.clock.wall_s() - core.config.retention)
         await self._room.sweep()
-        await core.in_reader(self._reserve.fill)
+        await self._room.fill_reserve()

@@ -60,10 +60,10 @@ class LocalSpool:
         self._core = core
         self._log = core.log
         self._state = core.state
-        self._room = Room(core)
+        self._room = Room(core, reserve)
         self._finder = Finder(core)
         self._names = RouteNames(core, opened_at=opened.writer.position)
-        self._keeper = Keeper(core, self._room, reserve, self._names)
+        self._keeper = Keeper(core, self._room, self._names)
         self._settling = Settling(core.thread, self._write_settlements)
         self._source = ReaderSource(
             executor=core.executor,
@@ -92,11 +92,12 @@ class LocalSpool:
         """
         folder = Path(config.path)
         reserve = Reserve(folder / "reserve", config.reserve_bytes)
-        thread = StateThread(reserve.release, lambda: distrust(folder))
+        thread = StateThread(reserve, lambda: distrust(folder))
         lock: Lock | None = None
         try:
             lock = await thread.run(prepare_folder, folder)
-            opened = await thread.run(open_folder, lock, config, clock)
+            # It ends what a deleting had begun, and without it nothing can be deleted.
+            opened = await thread.make_room(open_folder, lock, config, clock)
         except BaseException:
             if lock is not None:
                 lock.release()

@@ -9,6 +9,7 @@ The spool's folder, opened: its layout, its version, and everything that is foun
       highwater             the last acknowledged position
       folded                what retention deleted
       reserve               room that is released when the disk is full
+      reserve.last          the last of it, for deleting
       state.db              cursor, outcomes, dedupe, quarantine
       state.anew            it is to be made anew; while that is done, the name of the old one
       log/                  segments

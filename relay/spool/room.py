@@ -7,6 +7,7 @@ import os
 
 from relay.errors import SpoolFull
 from relay.spool.core import Core
+from relay.spool.reserve import Reserve
 from relay.spool.retention import retain, sweep_large
 from relay.spool.segment import Segment
 
@@ -23,8 +24,9 @@ class Room:
     room again.
     """
 
-    def __init__(self, core: Core) -> None:
+    def __init__(self, core: Core, reserve: Reserve) -> None:
         self._core = core
+        self._reserve = reserve
         self._max_bytes = core.config.max_bytes
         # Owned by the loop.
         self.log_bytes = 0
@@ -124,12 +126,19 @@ class Room:
         core = self._core
         if len(core.segments) < 2 or core.snapshot.cursor < core.segments[1].first - 1:  # noqa: PLR2004 - the newest never goes
             return False
-        count = await core.in_state(
+        count = await core.make_room(
             retain, core.folder, core.segments, core.state, older_than_s=older_than_s
         )
+        if count:
+            # Before an append takes what is free now.
+            await self.fill_reserve()
         self._newest = None
         self.count_log()
         return count > 0
+
+    async def fill_reserve(self) -> None:
+        """Make the reserve again if it was released and there is room for it."""
+        await self._core.in_reader(self._reserve.fill)
 
     async def sweep(self) -> None:
         """Remove large bodies that no entry needs; count those that stay."""

@@ -15,6 +15,7 @@ from typing import ParamSpec, TypeVar
 
 from relay.errors import SpoolError, SpoolFailed
 from relay.spool.port import Settlement
+from relay.spool.reserve import Reserve
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -28,13 +29,13 @@ class StateThread:
     """
     Runs calls on the state one after another.
 
-    *on_full* releases the reserve when the disk is full, and says whether there was one; the
-    call is then tried once more. *on_damage* is told that the file turned out to be damaged.
+    When the disk is full *reserve* is released, and the call tried once more. *on_damage* is told
+    that the file turned out to be damaged.
     """
 
-    def __init__(self, on_full: Callable[[], bool], on_damage: Callable[[], None]) -> None:
+    def __init__(self, reserve: Reserve, on_damage: Callable[[], None]) -> None:
         self._executor = ThreadPoolExecutor(1, "spool-state")
-        self._on_full = on_full
+        self._reserve = reserve
         self._on_damage = on_damage
 
     async def run(self, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
@@ -47,13 +48,27 @@ class StateThread:
         loop = asyncio.get_running_loop()
         return await loop.run_in_executor(self._executor, lambda: self.call(work, *args, **kwargs))
 
+    async def make_room(self, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """
+        Run *work*, which leaves more room than it takes, with the last of the reserve, too.
+
+        Raises:
+            SpoolFailed: the state could not be read or written.
+        """
+        try:
+            return await self.run(work, *args, **kwargs)
+        except SpoolFailed as error:
+            if not (_is_full(error.__cause__) and self._reserve.release_last()):
+                raise
+        return await self.run(work, *args, **kwargs)
+
     def call(self, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         """Run *work* here, in the thread, with the reserve behind it."""
         try:
             try:
                 return work(*args, **kwargs)
             except (sqlite3.OperationalError, OSError) as error:
-                if not (_is_full(error) and self._on_full()):
+                if not (_is_full(error) and self._reserve.release()):
                     raise
                 return work(*args, **kwargs)
         except (sqlite3.Error, OSError) as error:
@@ -68,7 +83,7 @@ class StateThread:
         self._executor.shutdown(wait=False)
 
 
-def _is_full(error: Exception) -> bool:
+def _is_full(error: BaseException | None) -> bool:
     code = getattr(error, "sqlite_errorcode", None)
     return code == sqlite3.SQLITE_FULL or getattr(error, "errno", None) in {28, 122}
 

@@ -9,8 +9,9 @@ import subprocess
 import pytest
 from spool_kit import account, envelope, settlements, spool_at, take, take_all
 
-from relay.errors import SpoolError, SpoolFull
+from relay.errors import SpoolError, SpoolFailed, SpoolFull
 from relay.outcome import Outcome, Reason
+from relay.spool.reserve import Reserve
 
 MIB = 1024 * 1024
 
@@ -80,6 +81,58 @@ async def test_quarantining_works_on_a_full_disk(small_disk):
         await spool._keeper.tick(retain=True)
         assert (folder / "reserve").exists()
     assert account(folder).quarantined == 8
+
+
+async def fill_with_a_large_one(spool, small_disk) -> tuple[list, list]:
+    """
+    Fill the disk, let a large invalid event take the reserve in vain, settle all others.
+
+    The events before it, which may be deleted, and the large one.
+    """
+    for number in range(40):
+        await spool.append([envelope(number, size=30_000)])
+    await spool.append([envelope(size=MIB)])
+    stored = 41 + await append_until_full(spool)
+    (small_disk / "filler").write_bytes(b"x" * free_bytes(small_disk))
+    entries = await take(spool, stored)
+    large = entries[40:41]
+    with pytest.raises(SpoolFailed):
+        await spool.settle(settlements(large, Reason.NOT_JSON))
+    await spool.settle(settlements(entries[:40] + entries[41:]))
+    assert free_bytes(small_disk) == 0
+    return entries[:40], large
+
+
+async def test_a_copy_that_takes_all_the_room_in_vain_keeps_nothing_from_going(small_disk):
+    """What is settled is deleted with the last of the reserve: that makes room for the copy."""
+    folder = small_disk / "spool"
+    async with spool_at(folder, reserve_bytes=512 * 1024) as spool:
+        before, large = await fill_with_a_large_one(spool, small_disk)
+        assert await spool._room.make()
+        assert spool.stats().first_position > len(before) / 2
+        # Before an append could take the room.
+        assert (folder / "reserve").exists()
+        assert (folder / "reserve.last").exists()
+        (small_disk / "filler").unlink()
+        await spool.settle(settlements(large, Reason.NOT_JSON))
+        assert spool.stats().pending == 0
+    assert account(folder).quarantined == 1
+
+
+async def test_a_deleting_that_found_no_room_is_ended_by_the_next_opening(small_disk, monkeypatch):
+    """The state knows of it, ``folded`` does not yet: opening has the last of the reserve, too."""
+    folder = small_disk / "spool"
+    async with spool_at(folder, reserve_bytes=512 * 1024) as spool:
+        await fill_with_a_large_one(spool, small_disk)
+        with monkeypatch.context() as patch:
+            patch.setattr(Reserve, "release_last", lambda _: False)
+            with pytest.raises(SpoolFailed):
+                await spool._room.make()
+    async with spool_at(folder, reserve_bytes=512 * 1024) as spool:
+        assert spool.stats().first_position > 1
+        assert spool.stats().damage == ()
+        assert spool.stats().pending == 1
+    assert account(folder).pending == 1
 
 
 async def test_a_full_disk_is_reopened(small_disk):
