@@ -22,7 +22,6 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from relay.errors import SpoolError
 from relay.outcome import Outcome, Reason
 from relay.spool.database import Database, free_name, is_damage, remove, set_aside
 from relay.spool.folded import Totals
@@ -63,7 +62,7 @@ def open_state(source: StateSource) -> tuple[State, list[str]]:
     Open ``state.db``, or make it; give sentences about what was damaged.
 
     Raises:
-        SpoolError: the disk refuses.
+        sqlite3.Error, OSError: the disk refuses; it may be called again.
         SpoolVersion: a newer relay wrote it.
     """
     path, begun = source.folder / "state.db", source.folder / _ANEW
@@ -81,16 +80,11 @@ def open_state(source: StateSource) -> tuple[State, list[str]]:
         except (ValueError, TypeError, OverflowError) as error:
             # A value, or a text of SQLite's about one, that nobody can have written.
             problem = f"is damaged ({type(error).__name__})"
-    try:
-        name = _set_aside(path, begun)
-        rescued = rescue(path.with_name(name), source.before)
-        state, saved = _make(_database(source), source, rescued)
-        begun.unlink()
-        sync_folder(source.folder)
-    except sqlite3.Error as error:
-        raise SpoolError(
-            f"the state cannot be made anew: {error}", hint="check the disk of spool.path"
-        ) from error
+    name = _set_aside(path, begun)
+    rescued = rescue(path.with_name(name), source.before)
+    state, saved = _make(_database(source), source, rescued)
+    begun.unlink()
+    sync_folder(source.folder)
     kept = f"; it is set aside as {name}" if (source.folder / name).exists() else ""
     notes = [f"state.db {problem}{kept}; every event that the log keeps is pending again"]
     if saved:
@@ -178,19 +172,23 @@ def _make(
 
     These come one by one, because their bytes may be more than fits into memory.
     """
-    state = _state(database, source)
     saved = 0
-    with database.transaction():
-        database.create()
-        for one in rescued:
-            _put_back(state, one)
-            saved += 1
-        folded = _folded(source, saved)
-        state.accounts.fold(source.before, folded)
-        state.accounts.change(folded)
-        state.facts.set_number("cursor", source.before - 1)
-    state.load()
-    state.sync()
+    try:
+        state = _state(database, source)
+        with database.transaction():
+            database.create()
+            for one in rescued:
+                _put_back(state, one)
+                saved += 1
+            folded = _folded(source, saved)
+            state.accounts.fold(source.before, folded)
+            state.accounts.change(folded)
+            state.facts.set_number("cursor", source.before - 1)
+        state.load()
+        state.sync()
+    except BaseException:
+        database.close()
+        raise
     return state, saved
 
 

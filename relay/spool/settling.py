@@ -21,6 +21,8 @@ P = ParamSpec("P")
 T = TypeVar("T")
 
 _BROKEN = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}
+# The second is said at opening, when the file beside the database finds no room.
+_FULL = {sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR_SHMSIZE}
 
 _Waiter = tuple[Sequence[Settlement], "asyncio.Future[None]"]
 
@@ -85,7 +87,7 @@ class StateThread:
 
 def _is_full(error: BaseException | None) -> bool:
     code = getattr(error, "sqlite_errorcode", None)
-    return code == sqlite3.SQLITE_FULL or getattr(error, "errno", None) in {28, 122}
+    return code in _FULL or getattr(error, "errno", None) in {28, 122}
 
 
 class Settling:

@@ -176,7 +176,7 @@ async def test_what_is_made_anew_may_be_cut_short(tmp_path, monkeypatch, step):
     for _ in range(2):
         with monkeypatch.context() as patch:
             patch.setattr(Database, "execute", refuse)
-            with pytest.raises(SpoolError, match="made anew"):
+            with pytest.raises(SpoolError, match="disk is full"):
                 await open_spool(folder, clock)
     async with spool_at(folder, clock) as spool:
         assert (

@@ -7,7 +7,7 @@ import os
 import subprocess
 
 import pytest
-from spool_kit import account, envelope, settlements, spool_at, take, take_all
+from spool_kit import account, change, envelope, settlements, spool_at, take, take_all
 
 from relay.errors import SpoolError, SpoolFailed, SpoolFull
 from relay.outcome import Outcome, Reason
@@ -146,6 +146,23 @@ async def test_a_full_disk_is_reopened(small_disk):
         with pytest.raises(SpoolFull):
             await spool.append([envelope(0, size=30_000)])
     assert account(folder).pending == stored
+
+
+@pytest.mark.parametrize("is_damaged", [False, True])
+@pytest.mark.parametrize("left_kib", [0, 32, 64])
+async def test_the_reserve_is_enough_to_open(small_disk, left_kib, is_damaged):
+    """Others filled the disk while no relay ran: it starts, also where the state is made anew."""
+    folder = small_disk / "spool"
+    async with spool_at(folder, reserve_bytes=512 * 1024) as spool:
+        for number in range(10):
+            await spool.append([envelope(number)])
+        await spool.settle(settlements(await take(spool, 10), Reason.NOT_JSON))
+    if is_damaged:
+        change(folder / "state.db", "UPDATE totals SET count = count + 1")
+    (small_disk / "filler").write_bytes(b"x" * (free_bytes(small_disk) - left_kib * 1024))
+    async with spool_at(folder, reserve_bytes=512 * 1024) as spool:
+        assert spool.stats().pending == (10 if is_damaged else 0)
+    account(folder)
 
 
 async def test_a_disk_too_small_to_begin_says_so(small_disk):
