@@ -10,6 +10,9 @@ One request a connection, JSON both ways, ended by closing that direction::
     {"verb": "events", "route": "marketing", "limit": 20}
     {"result": {"events": [...]}}    or    {"error": "...", "hint": "..."}
 
+A search may walk through the whole log. Until its answer is there blanks come before it, one every
+few seconds: whoever waits for a minute in vain knows that nobody works on it.
+
 The socket has mode 0600 in a folder of mode 0700: whoever may open it may read the spool anyway.
 """
 
@@ -22,7 +25,7 @@ import time
 from base64 import b64encode
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager, suppress
-from dataclasses import asdict, fields, replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -34,19 +37,20 @@ from relay.config import Config
 from relay.envelope import Envelope
 from relay.errors import ControlError, RelayError, SpoolLocked
 from relay.metrics import Metrics
-from relay.outcome import Outcome, Reason
 from relay.spool.local import LocalSpool
 from relay.spool.lock import is_locked
 from relay.spool.port import Found, Query, Replayed, Spool
+from relay.spool.query_json import arguments_of, found_of, query_of
 from relay.spool.version import is_spool
 
 _MAX_REQUEST_BYTES = 64 * 1024
+_PART_BYTES = 256 * 1024
 _TIMEOUT_S = 60.0
+_SIGN_S = 5.0
 _PATIENCE_S = 10.0
 _LOOK_S = 0.05
 _PAGE = 500
 _PATHS = "relative paths start at the working directory; name the settings with --config"
-_FIELDS = frozenset(field.name for field in fields(Query))
 
 Answer = dict[str, Any]
 Verb = Callable[[Mapping[str, Any]], Awaitable[Answer]]
@@ -142,49 +146,6 @@ def _doer(arguments: Mapping[str, Any]) -> tuple[bool, str, dict[str, Any]]:
     return bool(rest.pop("dry_run", False)), str(rest.pop("who", "")) or "unknown", rest
 
 
-def query_of(arguments: Mapping[str, Any]) -> Query:
-    """
-    Read a query as it comes over the socket.
-
-    Raises:
-        ControlError: a field is unknown or has no sense.
-    """
-    unknown = sorted(set(arguments) - _FIELDS)
-    if unknown:
-        raise ControlError(f"unknown field {', '.join(unknown)}")
-    values = dict(arguments)
-    try:
-        if values.get("outcome"):
-            values["outcome"] = Outcome(values["outcome"])
-        if values.get("reason"):
-            values["reason"] = Reason(values["reason"])
-    except ValueError as error:
-        raise ControlError(str(error)) from None
-    return Query(**values)
-
-
-def arguments_of(query: Query) -> dict[str, Any]:
-    """Write *query* as `query_of` reads it; what does not narrow is left out."""
-    blank = Query()
-    return {
-        field.name: value
-        for field in fields(Query)
-        if (value := getattr(query, field.name)) != getattr(blank, field.name)
-    }
-
-
-def found_of(value: Mapping[str, Any]) -> Found:
-    """Read one event as `Desk` gives it, on either side of the socket."""
-    outcome, reason = value["outcome"], value["reason"]
-    return Found(
-        **{
-            **value,
-            "outcome": Outcome(outcome) if outcome else None,
-            "reason": Reason(reason) if reason else None,
-        }
-    )
-
-
 async def each_page(caller: Caller, query: Query) -> AsyncIterator[list[Found]]:
     """Go through everything that matches *query*, at most its *limit*, page by page."""
     left = query.limit
@@ -220,14 +181,24 @@ async def named(caller: Caller, query: Query) -> list[Found]:
 async def change_all(
     caller: Caller, verb: str, query: Query, *, per_s: float = 0.0, **arguments: Any
 ) -> Replayed:
-    """Replay or drop everything that matches *query*, at most *per_s* a second (0: at once)."""
+    """
+    Replay or drop everything that matches *query*, at most *per_s* a second (0: at once).
+
+    Raises:
+        ControlError: some of it was done, as it says, when the other side ended.
+    """
     total, left = Replayed(), query.limit
     page = max(1, int(per_s)) if 0 < per_s < _PAGE else _PAGE
     loop = asyncio.get_running_loop()
     started_s = loop.time()
     while left > 0:
         this = replace(query, after=max(query.after, total.last), limit=min(page, left))
-        done = Replayed(**await caller.call(verb, **arguments_of(this), **arguments))
+        try:
+            done = Replayed(**await caller.call(verb, **arguments_of(this), **arguments))
+        except RelayError as error:
+            if not total.last:
+                raise
+            raise _cut_short(verb, total, error) from None
         total = Replayed(
             total.done + done.done,
             total.already + done.already,
@@ -242,6 +213,15 @@ async def change_all(
         if per_s and left > 0:
             await asyncio.sleep(max(0.0, started_s + total.done / per_s - loop.time()))
     return total
+
+
+def _cut_short(verb: str, total: Replayed, error: RelayError) -> ControlError:
+    """Say how far *verb* came before *error*."""
+    return ControlError(
+        f"the {verb} was cut short after {total.done} events, up to position {total.last}: "
+        f"{error.message}",
+        hint="what is done stays done; run the command again for the others",
+    )
 
 
 class ControlServer:
@@ -283,9 +263,13 @@ class ControlServer:
         try:
             async with asyncio.timeout(_TIMEOUT_S):
                 raw = await reader.read(-1) if not reader.at_eof() else b""
-                answer = await self._answer(raw)
-                writer.write(orjson.dumps(answer))
-                await writer.drain()
+            work = asyncio.create_task(self._answer(raw))
+            try:
+                while not (await asyncio.wait([work], timeout=_SIGN_S))[0]:
+                    await _send(writer, b" ")
+                await _send(writer, orjson.dumps(work.result()))
+            finally:
+                work.cancel()
         except (OSError, TimeoutError):
             log.warning("control_connection_lost")
         finally:
@@ -304,6 +288,13 @@ class ControlServer:
             return {"error": f"the request cannot be read: {type(error).__name__}", "hint": ""}
 
 
+async def _send(writer: asyncio.StreamWriter, data: bytes) -> None:
+    """Write *data*; raises TimeoutError when the other side does not take it."""
+    async with asyncio.timeout(_TIMEOUT_S):
+        writer.write(data)
+        await writer.drain()
+
+
 class ControlClient:
     """A command's end of the socket of the relay that holds the spool in *folder*."""
 
@@ -313,8 +304,7 @@ class ControlClient:
     async def call(self, verb: str, **arguments: Any) -> Answer:
         """Ask the running relay to carry out *verb*; see `Caller.call`."""
         try:
-            async with asyncio.timeout(_TIMEOUT_S):
-                raw = await self._exchange(orjson.dumps({"verb": verb, **arguments}))
+            raw = await self._exchange(orjson.dumps({"verb": verb, **arguments}))
         except (OSError, TimeoutError) as error:
             raise _unanswered(self._folder, error) from None
         try:
@@ -328,11 +318,18 @@ class ControlClient:
 
     async def _exchange(self, request: bytes) -> bytes:
         with _short(self._folder) as place:
-            reader, writer = await asyncio.open_unix_connection(place / "control")
+            async with asyncio.timeout(_TIMEOUT_S):
+                reader, writer = await asyncio.open_unix_connection(place / "control")
         try:
-            writer.write(request)
+            await _send(writer, request)
             writer.write_eof()
-            return await reader.read(-1)
+            answer = bytearray()
+            while True:
+                async with asyncio.timeout(_TIMEOUT_S):
+                    part = await reader.read(_PART_BYTES)
+                if not part:
+                    return bytes(answer)
+                answer += part
         finally:
             writer.close()
 

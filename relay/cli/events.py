@@ -36,10 +36,11 @@ from relay.cli.options import (
     shown_time,
     spool_config,
 )
-from relay.control import arguments_of, change_all, each_page, named, open_desk
+from relay.control import change_all, each_page, named, open_desk
 from relay.errors import ControlError
 from relay.outcome import Outcome
 from relay.spool.port import Found, Query, Replayed
+from relay.spool.query_json import arguments_of
 
 Ended = Annotated[Outcome | None, typer.Option("--outcome", help="Only this outcome.")]
 Waiting = Annotated[bool, typer.Option("--pending", help="Only those without an outcome.")]

@@ -26,7 +26,7 @@ from relay.adobe.http import new_client
 from relay.audit import audit_deep
 from relay.clock import SystemClock
 from relay.config import load_config
-from relay.control import ControlClient, found_of
+from relay.control import ControlClient
 from relay.customerio.app_api import AppApi
 from relay.customerio.events import EVENT_NAMES
 from relay.demo.account import Account
@@ -36,6 +36,7 @@ from relay.provision.runs import Run, read_runs
 from relay.provision.session import open_session
 from relay.provision.settings_file import Inlet, write_inlet
 from relay.spool.port import Found
+from relay.spool.query_json import found_of
 
 _DUPLICATES, _INVALID = 0.02, 0.01
 _SLICE = 10_000
