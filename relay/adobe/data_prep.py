@@ -38,7 +38,7 @@ class DataPrep:
             doing="read the mapping set",
             params={} if version is None else {"version": version},
         )
-        return answer.object()
+        return answer.object(having="id")
 
     async def all(self) -> AsyncIterator[Item]:
         """Iterate over every mapping set."""
@@ -50,7 +50,7 @@ class DataPrep:
                 doing="list the mapping sets",
                 params={"limit": _PAGE, "start": start},
             )
-            page = answer.items("data")
+            page = answer.items("data", having="id")
             for item in page:
                 yield item
             if len(page) < _PAGE:

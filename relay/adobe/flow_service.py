@@ -71,8 +71,7 @@ class FlowService:
         answer = await self._http.call(
             "GET", f"{_ROOT}/{kind}/{id_}", doing=f"read the {_NAMES[kind]}"
         )
-        found: Item = answer.at("items", 0)
-        return found
+        return answer.object("items", 0, having="id")
 
     async def find(self, kind: Kind, *properties: str, limit: int = 100) -> AsyncIterator[Item]:
         """
@@ -88,7 +87,7 @@ class FlowService:
             answer = await self._http.call(
                 "GET", path, doing=f"list the {_NAMES[kind]}s", params=query
             )
-            for item in answer.items("items"):
+            for item in answer.items("items", having="id"):
                 yield item
             token = next_token(answer.object().get("_links"))
             if token is None:

@@ -77,7 +77,8 @@ class Answer:
     """
     A 2xx answer: parsed JSON (or text, or ``None`` when empty).
 
-    *doing* and *where* say what was asked, for errors.
+    *doing* and *where* say what was asked, for errors. What the methods give has no nulls: a
+    member or a row that is null is as good as not there.
     """
 
     status: int
@@ -98,11 +99,13 @@ class Answer:
                 value = value[step]
             except (KeyError, IndexError, TypeError):
                 raise self._unlike(path) from None
-        return value
+        if value is None:
+            raise self._unlike(path)
+        return _without_nulls(value)
 
-    def object(self, *path: str | int) -> dict[str, Json]:
+    def object(self, *path: str | int, having: str = "") -> dict[str, Json]:
         """
-        Give the object at *path*.
+        Give the object at *path*, which has the member *having*, such as its id.
 
         Raises:
             AdobeError: there is none.
@@ -110,11 +113,13 @@ class Answer:
         value = self.at(*path)
         if not isinstance(value, dict):
             raise self._unlike(path)
+        if having and having not in value:
+            raise self._unlike((*path, having))
         return value
 
-    def items(self, *path: str | int) -> list[dict[str, Json]]:
+    def items(self, *path: str | int, having: str = "") -> list[dict[str, Json]]:
         """
-        Give the list of objects at *path*.
+        Give the list of objects at *path*, each of which has the member *having*.
 
         Raises:
             AdobeError: there is none.
@@ -122,6 +127,9 @@ class Answer:
         value = self.at(*path)
         if not isinstance(value, list) or not all(isinstance(item, dict) for item in value):
             raise self._unlike(path)
+        for place, item in enumerate(value):
+            if having and having not in item:
+                raise self._unlike((*path, place, having))
         return value
 
     def _unlike(self, path: tuple[str | int, ...]) -> AdobeError:
@@ -280,3 +288,11 @@ def _parse(response: httpx.Response) -> Json:
         return orjson.loads(response.content)
     except orjson.JSONDecodeError:
         return response.text
+
+
+def _without_nulls(value: Json) -> Json:
+    if isinstance(value, dict):
+        return {key: _without_nulls(item) for key, item in value.items() if item is not None}
+    if isinstance(value, list):
+        return [_without_nulls(item) for item in value if item is not None]
+    return value

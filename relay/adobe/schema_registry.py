@@ -27,6 +27,7 @@ XDM_DESCRIPTOR = "application/vnd.adobe.xdm+json"
 
 _ROOT = "/data/foundation/schemaregistry"
 _NAMES = {"schemas": "schema", "fieldgroups": "field group", "descriptors": "descriptor"}
+_ID = {"schemas": "$id", "fieldgroups": "$id", "descriptors": "@id"}
 
 
 class SchemaRegistry:
@@ -45,7 +46,7 @@ class SchemaRegistry:
         answer = await self._http.call(
             "POST", f"{_ROOT}/tenant/{kind}", doing=f"create the {_NAMES[kind]}", json=body
         )
-        return answer.object()
+        return answer.object(having=_ID[kind])
 
     async def get(self, kind: Kind, id_: str, *, accept: str = XED_FULL) -> Item:
         """Read the latest minor of version 1 of a resource by its ``$id``."""
@@ -56,7 +57,7 @@ class SchemaRegistry:
             doing=f"read the {_NAMES[kind]}",
             accept=versioned,
         )
-        return answer.object()
+        return answer.object(having=_ID[kind])
 
     async def find(
         self, kind: Literal["schemas", "fieldgroups"], *, title: str = ""
@@ -73,7 +74,7 @@ class SchemaRegistry:
                 params=query,
                 accept=XED_ID,
             )
-            for item in answer.items("results"):
+            for item in answer.items("results", having="$id"):
                 yield item
             href = ((answer.object().get("_links") or {}).get("next") or {}).get("href")
             start = parse_qs(urlsplit(href).query).get("start") if href else None
