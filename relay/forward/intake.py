@@ -29,7 +29,8 @@ from relay.outcome import Outcome
 from relay.spool.port import Seen, Settlement, Spool
 
 _SLICE_S = 0.001
-_SLICE_ENTRIES = 16  # so often the clock is read
+_SLICE_ENTRIES = 16  # so often the clock is read, and before every one that is
+_LONG_BYTES = 4 * 1024
 _LARGE_BYTES = 64 * 1024
 _MOST_UNPACKED_BYTES = 4 * 1024 * 1024
 
@@ -156,11 +157,12 @@ class Intake:
         claim, decoded_of, checked = self._claims.claim, self._decoded, self._checked
         taken, unpacked_bytes = 0, 0
         for entry in entries:
-            if taken % _SLICE_ENTRIES == 0:
+            envelope = entry.envelope
+            body_bytes = len(envelope.body)
+            if taken % _SLICE_ENTRIES == 0 or body_bytes > _LONG_BYTES:
                 await self._breathe()
             taken += 1
-            envelope = entry.envelope
-            is_heavy = len(envelope.body) > _LARGE_BYTES or envelope.encodings
+            is_heavy = body_bytes > _LARGE_BYTES or envelope.encodings
             decoded = (
                 await asyncio.to_thread(decoded_of, entry, transform)
                 if is_heavy

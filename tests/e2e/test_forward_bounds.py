@@ -9,6 +9,9 @@ import json
 import pytest
 from forward_kit import Rig, event, events, reply, rig_in, taken
 
+from relay.envelope import Entry
+from relay.forward.transform import Decoded, Rejected, Transform
+
 pytestmark = pytest.mark.sockets
 
 
@@ -37,6 +40,32 @@ async def test_large_backlogs_are_read_only_as_far_as_they_can_be_held(rig: Rig)
     await asyncio.sleep(0.1)
     assert forward.stats().held < 50 * 5 + 500 + 1
     assert json.loads(rig.inlet.requests[0].body)
+
+
+async def test_between_two_long_events_others_may_run(rig: Rig, monkeypatch):
+    """16 events of 50 kB between two looks at the clock would hold the loop for half a second."""
+    turn = 0
+    turns: list[int] = []
+    decode = Transform.decode
+
+    async def count() -> None:
+        nonlocal turn
+        while True:
+            turn += 1
+            await asyncio.sleep(0)
+
+    def decoded(transform: Transform, entry: Entry) -> Decoded | Rejected:
+        turns.append(turn)
+        return decode(transform, entry)
+
+    monkeypatch.setattr("relay.forward.intake._SLICE_S", 0.0)
+    monkeypatch.setattr(Transform, "decode", decoded)
+    await rig.append(*(event(f"e{at}", padding="x" * 20_000) for at in range(40)))
+    counting = asyncio.create_task(count())
+    rig.start()
+    await rig.settled()
+    counting.cancel()
+    assert len(set(turns)) == len(turns) == 40
 
 
 @pytest.mark.parametrize("ordering", ["none", "strict"])
