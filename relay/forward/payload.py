@@ -30,6 +30,8 @@ Payload = Callable[[Decoded, Mapping[str, Any]], bytes]
 # Numbers that a double may not hold have many digits or are written with an exponent. A false
 # alarm, inside a string, only costs a second look.
 _WIDE_NUMBER = re.compile(rb"\d{16}|\d[eE]|\.\d{15}")
+_WIDEST_BYTES = 16
+_STRETCH_BYTES = 64 * 1024  # as much as a search may look through without letting others run
 _LONG_RANGE = (-(2**63), 2**64 - 1)  # what orjson reads as an integer
 
 
@@ -79,7 +81,7 @@ def xdm_payload(inlet: InletConfig) -> Payload:
     )
 
     def payload(decoded: Decoded, record: Mapping[str, Any]) -> bytes:
-        if _WIDE_NUMBER.search(decoded.body) is not None:
+        if _may_have_wide_number(decoded.body):
             json.loads(decoded.body, parse_int=_same_int, parse_float=_same_float)
         try:
             return b"".join((opening, orjson.dumps(record), b"}}"))
@@ -87,6 +89,13 @@ def xdm_payload(inlet: InletConfig) -> Payload:
             raise _unwritable(error) from None
 
     return payload
+
+
+def _may_have_wide_number(body: bytes) -> bool:
+    for start in range(0, len(body), _STRETCH_BYTES):
+        if _WIDE_NUMBER.search(body, start, start + _STRETCH_BYTES + _WIDEST_BYTES) is not None:
+            return True
+    return False
 
 
 def _rounded() -> UnwritableError:

@@ -50,3 +50,19 @@ def test_what_an_expression_made_and_json_does_not_carry_has_its_reason(
 def test_the_rest_is_written(value: Any) -> None:
     """What just fits is in the envelope as it is."""
     assert json.loads(PAYLOAD(decoded(), {"a": value}))["body"]["xdmEntity"] == {"a": value}
+
+
+@pytest.mark.parametrize("digits_before", range(0, 20, 3))
+def test_a_number_to_be_rounded_is_found_wherever_the_search_makes_a_pause(
+    digits_before: int,
+) -> None:
+    """A large event is searched in stretches of 64 KiB, so that others run in between."""
+    opening, number = b'{"event_id":"e","text":"', b"9007199254740993.5"
+    text = b"x" * (64 * 1024 - len(opening) - len(b'","n":') - digits_before)
+    body = opening + text + b'","n":' + number + b"}"
+    assert body.index(number) + digits_before == 64 * 1024
+    made = decode(Entry(1, Envelope("r", 0.0, (), body)))
+    assert isinstance(made, Decoded)
+    with pytest.raises(UnwritableError) as refused:
+        PAYLOAD(made, {})
+    assert refused.value.reason is Reason.AMBIGUOUS_JSON
