@@ -36,6 +36,7 @@ from relay.clock import Clock, SystemClock
 from relay.config import Config
 from relay.envelope import Envelope
 from relay.errors import ControlError, RelayError, SpoolLocked
+from relay.logs import describe
 from relay.metrics import Metrics
 from relay.spool.local import LocalSpool
 from relay.spool.lock import is_locked
@@ -50,6 +51,7 @@ _SIGN_S = 5.0
 _PATIENCE_S = 10.0
 _LOOK_S = 0.05
 _PAGE = 500
+_VERSIONS = "are both of one version? If so, please report what its log says of it"
 _PATHS = "relative paths start at the working directory; name the settings with --config"
 
 Answer = dict[str, Any]
@@ -285,7 +287,8 @@ class ControlServer:
         except RelayError as error:
             return {"error": error.message, "hint": error.hint}
         except (orjson.JSONDecodeError, KeyError, TypeError, AttributeError) as error:
-            return {"error": f"the request cannot be read: {type(error).__name__}", "hint": ""}
+            log.warning("control_request_failed", **describe(error))
+            return {"error": "the relay does not understand the command", "hint": _VERSIONS}
 
 
 async def _send(writer: asyncio.StreamWriter, data: bytes) -> None:

@@ -22,6 +22,7 @@ from relay.clock import Clock
 from relay.config import AdobeConfig
 from relay.errors import AuthError
 from relay.retry import Schedule, retry_after_s
+from relay.unanswered import why_unanswered
 
 _TIMEOUT_S = 15.0
 _ANSWER_MAX_BYTES = 64 * 1024
@@ -141,11 +142,9 @@ class OAuth:
             async with asyncio.timeout(_TIMEOUT_S):
                 status, headers, document = await self._post()
         except (httpx.RequestError, TimeoutError) as error:
-            # A name that is not known, a certificate that is not trusted: none of it was ours.
-            words = str(error) if isinstance(error, httpx.ConnectError) else ""
-            why = ", ".join(filter(None, (type(error).__name__, words)))
             raise AuthError(
-                f"no readable answer from the identity service {self._url}: {why}",
+                f"no readable answer from the identity service {self._url}: "
+                f"{why_unanswered(error)}",
                 hint="is adobe.ims_url reachable from here?",
             ) from None
         if status != httpx.codes.OK:

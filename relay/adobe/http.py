@@ -26,6 +26,7 @@ from relay.adobe.explain import explain
 from relay.clock import Clock
 from relay.errors import AdobeError, AuthError
 from relay.retry import Schedule, retry_after_s
+from relay.unanswered import has_left, why_unanswered
 
 _ATTEMPTS = 5
 # `OAuth` asks only when its own, longer pauses are over: some of these cost nothing.
@@ -255,15 +256,11 @@ class AdobeHttp:
             async with asyncio.timeout(_LONGEST_S):
                 response = await self._client.send(request)
         except (httpx.RequestError, TimeoutError) as error:
-            was_sent = not isinstance(error, httpx.ConnectError | httpx.ConnectTimeout)
-            # A name that is not known, a certificate that is not trusted: none of it was ours.
-            words = "" if was_sent else str(error)
-            why = ", ".join(filter(None, (type(error).__name__, words)))
             return AdobeError(
-                f"no readable answer from Adobe to {doing}: {why} ({where})",
+                f"no readable answer from Adobe to {doing}: {why_unanswered(error)} ({where})",
                 hint=f"is {request.url.host}:{request.url.port or 443} reachable from here?",
                 is_temporary=True,
-                is_ambiguous=was_sent,
+                is_ambiguous=has_left(error),
             ), None
         body = _parse(response)
         if response.is_success:

@@ -80,7 +80,7 @@ async def _look(
     except ValueError:
         problem = "the list that Customer.io gave holds what is not an address"
     except Exception as error:  # noqa: BLE001 - it runs beside deliveries, never in their way
-        problem = type(error).__name__
+        problem = f"{type(error).__name__} as the list was read: a bug, please report it"
     if problem:
         metrics.sender_addresses_errors.inc()
     else:

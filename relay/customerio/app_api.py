@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, TypeVar
 
 import httpx
 import orjson
@@ -22,8 +22,10 @@ from relay.clock import Clock
 from relay.config import CustomerioConfig
 from relay.errors import AdobeError
 from relay.retry import retry_after_s
+from relay.unanswered import has_left, why_unanswered
 
 Item = dict[str, Any]
+_T = TypeVar("_T")
 HOSTS: Mapping[str, str] = {
     "us": "https://api.customer.io",
     "eu": "https://api-eu.customer.io",
@@ -37,6 +39,7 @@ _HINTS = {
     403: "the App API key lacks the scope, or this address is not on its allow-list",
     404: "there is no such webhook in this workspace",
 }
+_ELSEWHERE = "is customerio.api_url the App API, or is there a proxy between?"
 
 
 def api_url(settings: CustomerioConfig) -> str:
@@ -57,8 +60,7 @@ class AppApi:
 
     async def webhooks(self) -> list[Item]:
         """List the reporting webhooks; JavaScript ones are left out."""
-        body = await self._call("GET", "/v1/reporting_webhooks", "list the webhooks")
-        found: list[Item] = body.get("reporting_webhooks") or []
+        found = await self._list("/v1/reporting_webhooks", "list the webhooks", dict)
         return [item for item in found if item.get("type", "webhook") == "webhook"]
 
     async def webhook(self, id_: int) -> Item:
@@ -83,8 +85,15 @@ class AppApi:
 
     async def addresses(self) -> list[str]:
         """List the addresses that Customer.io sends from."""
-        body = await self._call("GET", "/v1/info/ip_addresses", "list the sender's addresses")
-        found: list[str] = body.get("ip_addresses") or []
+        return await self._list("/v1/info/ip_addresses", "list the sender's addresses", str)
+
+    async def _list(self, path: str, doing: str, kind: type[_T]) -> list[_T]:
+        """Read the list that the answer has under the last word of *path*; no list is none."""
+        name = path.rsplit("/", 1)[-1]
+        found = (await self._call("GET", path, doing)).get(name) or []
+        if not isinstance(found, list) or not all(isinstance(item, kind) for item in found):
+            what = f"Customer.io answered 200 to {doing}, but {name} is no such list"
+            raise AdobeError(what, hint=_ELSEWHERE, status=200)
         return found
 
     async def _call(self, method: str, path: str, doing: str, body: Item | None = None) -> Item:
@@ -110,15 +119,11 @@ class AppApi:
                     method, self._base_url + path, headers=self._headers, json=body, timeout=None
                 )
         except (httpx.RequestError, TimeoutError) as error:
-            was_sent = not isinstance(error, httpx.ConnectError | httpx.ConnectTimeout)
-            # A name that is not known, a certificate that is not trusted: none of it was ours.
-            words = "" if was_sent else str(error)
-            why = ", ".join(filter(None, (type(error).__name__, words)))
             return AdobeError(
-                f"no readable answer from Customer.io to {doing}: {why}",
+                f"no readable answer from Customer.io to {doing}: {why_unanswered(error)}",
                 hint=f"is {self._base_url} reachable from here?",
                 is_temporary=True,
-                is_ambiguous=was_sent,
+                is_ambiguous=has_left(error),
             ), None
         if response.is_success:
             return _document(response, doing), None
@@ -144,7 +149,7 @@ def _document(response: httpx.Response, doing: str) -> Item | AdobeError:
         return document
     return AdobeError(
         f"Customer.io answered {response.status_code} to {doing}, but not with a JSON object",
-        hint="is customerio.api_url the App API, or is there a proxy between?",
+        hint=_ELSEWHERE,
         status=response.status_code,
     )
 

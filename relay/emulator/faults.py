@@ -64,6 +64,7 @@ KINDS: Mapping[str, Mapping[str, object]] = {
 }
 
 _REQUIRED_TYPES: Mapping[str, object] = {"status": 0, "seconds_each": 0.0, "fraction": 0.0}
+_NAMES = {int: "a whole number", float: "a number", str: "text", bool: "true or false"}
 _RANGES: Mapping[str, tuple[float, float]] = {
     "status": (200, 599),
     "retry_after": (0, 86_400),
@@ -271,8 +272,7 @@ def _value(kind: str, name: str, value: object, default: object) -> object:
     wanted = _REQUIRED_TYPES[name] if default is ... else default
     kinds = (int, float) if isinstance(wanted, float) else (type(wanted),)
     if not isinstance(value, kinds) or (isinstance(value, bool) and not isinstance(wanted, bool)):
-        expected = "number" if isinstance(wanted, float) else type(wanted).__name__
-        raise FaultError(f"fault {kind!r}: {name} is a {expected}, found {value!r}")
+        raise FaultError(f"fault {kind!r}: {name} is {_NAMES[type(wanted)]}, found {value!r}")
     low, high = _RANGES.get(name, (float("-inf"), float("inf")))
     if isinstance(value, int | float) and not low <= value <= high:
         raise FaultError(f"fault {kind!r}: {name} is between {low} and {high}, found {value!r}")

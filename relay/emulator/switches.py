@@ -115,7 +115,7 @@ def _problem(document: object) -> str:
             if value not in wanted:
                 return f"{name} is one of {', '.join(wanted)}"
         elif not isinstance(value, wanted):
-            return f"{name} is a {wanted.__name__}"
+            return f"{name} is {'text' if wanted is str else 'true or false'}"
     return ""
 
 

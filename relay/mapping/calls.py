@@ -93,7 +93,8 @@ def function_code(source: str, node: FunctionCall, arguments: list[Code]) -> Cod
         except (EvaluationError, RecursionError):
             raise
         except Exception as error:  # noqa: BLE001 - a bug in a function costs its field, not the event
-            failed = FunctionFailed(f"the function is broken: {type(error).__name__}")
+            kind = type(error).__name__
+            failed = FunctionFailed(f"{kind} in the function: a bug, please report it")
             raise fault(source, span, failed, *values) from None
         return result
 

@@ -147,7 +147,7 @@ class Log:
         try:
             results = self.writer.write([envelopes for envelopes, _, _, _ in group])
         except Exception as error:  # noqa: BLE001  # a bug must not leave callers waiting
-            self.writer.failed = f"the log failed: {type(error).__name__}"
+            self.writer.failed = f"{type(error).__name__} in the log: a bug, please report it"
             results = [SpoolFailed(self.writer.failed)] * len(group)
         self._in_loop(self._answer, group, results)
 

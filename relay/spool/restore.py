@@ -77,9 +77,9 @@ def open_state(source: StateSource) -> tuple[State, list[str]]:
             if not is_damage(error):
                 raise
             problem = f"is damaged ({error})"
-        except (ValueError, TypeError, OverflowError) as error:
-            # A value, or a text of SQLite's about one, that nobody can have written.
-            problem = f"is damaged ({type(error).__name__})"
+        except (ValueError, TypeError, OverflowError):
+            # Or a text of SQLite's about one.
+            problem = "is damaged (it holds a value that nobody can have written)"
     name = _set_aside(path, begun)
     rescued = rescue(path.with_name(name), source.before)
     state, saved = _make(_database(source), source, rescued)

@@ -261,13 +261,13 @@ async def test_delete_one_and_all():
         ([], ["object"]),
         ({"kind": "status", "status": 503, "second": 4}, ["second", "seconds", "retry_after"]),
         ({"kind": "status"}, ["needs status"]),
-        ({"kind": "status", "status": "503"}, ["status is a int"]),
-        ({"kind": "status", "status": True}, ["status is a int"]),
+        ({"kind": "status", "status": "503"}, ["status is a whole number"]),
+        ({"kind": "status", "status": True}, ["status is a whole number"]),
         ({"kind": "status", "status": 101}, ["between 200 and 599"]),
         ({"kind": "partial", "fraction": 2}, ["between 0 and 1"]),
         ({"kind": "latency", "seconds_each": "long"}, ["seconds_each is a number"]),
-        ({"kind": "hang", "stored": 1}, ["stored is a bool"]),
-        ({"kind": "wrong_org", "inlet": 5}, ["inlet is a str"]),
+        ({"kind": "hang", "stored": 1}, ["stored is true or false"]),
+        ({"kind": "wrong_org", "inlet": 5}, ["inlet is text"]),
     ],
 )
 async def test_unknown_faults_are_refused(body, words):
@@ -284,7 +284,7 @@ async def test_unknown_faults_are_refused(body, words):
     ("body", "words"),
     [
         ({"flowid": "x"}, "unknown flowid"),
-        ({"is_authenticated": "yes"}, "is_authenticated is a bool"),
+        ({"is_authenticated": "yes"}, "is_authenticated is true or false"),
         ({"batch_shape": "new"}, "batch_shape is one of docs"),
         ([], "JSON object"),
     ],

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from typing import Any
 
 import httpx
 import pytest
@@ -36,12 +37,27 @@ async def test_why_there_is_no_connection(monkeypatch: pytest.MonkeyPatch):
         with pytest.raises(AdobeError) as caught:
             await api.webhooks()
     assert caught.value.message == (
-        "no readable answer from Customer.io to list the webhooks: ConnectError, "
+        "no readable answer from Customer.io to list the webhooks: no connection: "
         "[SSL] certificate verify failed"
     )
 
 
-@pytest.mark.parametrize(("handle", "name"), [(_rubbish, "DecodingError"), (_never, "Timeout")])
+@pytest.mark.parametrize("addresses", [{"a": 1}, "10.0.0.1", ["10.0.0.1", None]])
+async def test_no_list_of_addresses(addresses: Any):
+    """An answer of another shape ends in a sentence, too."""
+
+    def answer(_request: httpx.Request) -> httpx.Response:
+        return httpx.Response(200, json={"ip_addresses": addresses})
+
+    async with httpx.AsyncClient(transport=httpx.MockTransport(answer)) as client:
+        api = AppApi(client, base_url="https://cio.example", api_key="k", clock=ManualClock())
+        with pytest.raises(AdobeError, match="but ip_addresses is no such list"):
+            await api.addresses()
+
+
+@pytest.mark.parametrize(
+    ("handle", "name"), [(_rubbish, "what came back"), (_never, "no whole answer")]
+)
 async def test_no_readable_answer(monkeypatch: pytest.MonkeyPatch, handle, name: str):
     """Rubbish and an answer that takes too long end in a sentence; a creation is not repeated."""
     monkeypatch.setattr(app_api, "_TIMEOUT_S", 0.05)

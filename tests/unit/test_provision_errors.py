@@ -171,7 +171,7 @@ async def test_nobody_answers(tmp_path: Path):
 
     error = await _error(world, hook=silent)
     assert error.message == (
-        "no readable answer from Adobe to read the tenant's name: ConnectError, "
+        "no readable answer from Adobe to read the tenant's name: no connection: "
         "[SSL] certificate verify failed (GET /data/foundation/schemaregistry/stats)"
     )
     assert error.hint == "is adobe:8090 reachable from here?"
