@@ -11,6 +11,7 @@ from __future__ import annotations
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr
+from pydantic_core import PydanticKnownError
 
 _DURATION = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 _SIZE = {
@@ -31,6 +32,10 @@ def _split(text: str) -> tuple[float, str]:
     return float(number.replace("_", "")), text[len(number) :].strip()
 
 
+def _shown(value: str | bool) -> str:
+    return "found true or false" if isinstance(value, bool) else f"got {value!r}"
+
+
 def parse_duration_s(value: object) -> object:
     """Turn ``"250ms"``, ``"5s"``, ``"3d"`` into float seconds; ``""`` and numbers stay."""
     if not isinstance(value, (str, bool)):
@@ -40,25 +45,33 @@ def parse_duration_s(value: object) -> object:
         return number * _DURATION[unit]
     except (ValueError, KeyError):
         raise ValueError(
-            f"expected a duration such as '250ms', '5s' or '3d', got {value!r}"
+            f"expected a duration such as '250ms', '5s' or '3d', {_shown(value)}"
         ) from None
 
 
 def parse_size_bytes(value: object) -> object:
     """Turn ``"10GiB"`` or ``950_000`` into int bytes."""
-    if not isinstance(value, str):
+    if not isinstance(value, (str, bool)):
         return value
     try:
-        number, unit = _split(value)
+        number, unit = _split(str(value))
         return int(number * _SIZE[unit or "B"])
     except (ValueError, KeyError):
-        raise ValueError(f"expected a size such as '64MiB' or '10GiB', got {value!r}") from None
+        raise ValueError(f"expected a size such as '64MiB' or '10GiB', {_shown(value)}") from None
+
+
+def _refuse_bool(value: object) -> object:
+    # In Python true is the number 1; in TOML it is none.
+    if isinstance(value, bool):
+        raise PydanticKnownError("int_type")
+    return value
 
 
 # What no clock and no JSON can hold is no limit.
 _LARGEST_SIZE_BYTES = 2**62
 Seconds = Annotated[float, BeforeValidator(parse_duration_s), Field(ge=0, allow_inf_nan=False)]
 Bytes = Annotated[int, BeforeValidator(parse_size_bytes), Field(ge=0, le=_LARGEST_SIZE_BYTES)]
+Whole = Annotated[int, BeforeValidator(_refuse_bool)]
 
 
 def _setting(default: Any, description: str, **constraints: Any) -> Any:
@@ -80,14 +93,14 @@ class ServerConfig(_Section):
     admin_token: SecretStr = _setting(
         SecretStr(""), description="Needed for detail and control when not on loopback."
     )
-    workers: int = _setting(1, description="1 is the only value for now.")
+    workers: Whole = _setting(1, description="1 is the only value for now.")
     lame_duck: Seconds = _setting(
         "5s", description="How long requests are still taken after SIGTERM."
     )
     drain_timeout: Seconds = _setting(
         "15s", description="How long forward may go on sending after that; the rest stays on disk."
     )
-    max_connections: int = _setting(
+    max_connections: Whole = _setting(
         1000, description="Open connections; further ones wait until one ends or idles."
     )
     max_header_bytes: Bytes = _setting("32KiB", description="Request line and headers together.")
@@ -143,7 +156,9 @@ class InletConfig(_Section):
     ordering: Literal["none", "strict"] = _setting(
         "none", description="strict: one request in flight, retried before the next."
     )
-    batch_max_records: int = _setting(500, ge=1, description="A batch closes at so many records,")
+    batch_max_records: Whole = _setting(
+        500, ge=1, description="A batch closes at so many records,"
+    )
     batch_max_bytes: Bytes = _setting(
         950_000, description="so many bytes with its wrapper (under 1,000,000),"
     )
@@ -152,7 +167,7 @@ class InletConfig(_Section):
         description="or when its first event is so old; reading may gather up to 30 ms before it.",
     )
     timeout: Seconds = _setting("30s", description="For one request.")
-    max_in_flight: int = _setting(16, ge=1, description="The adaptive limit never passes this.")
+    max_in_flight: Whole = _setting(16, ge=1, description="The adaptive limit never passes this.")
     retry_max_delay: Seconds = _setting(
         "5s", description="The longest pause between two attempts."
     )

@@ -205,6 +205,18 @@ def test_a_signing_key_with_nothing_in_it(write, tmp_path, key):
         ("server.listen = 8080", "server.listen: expected text, found a number"),
         ("server.workers = 'x'", "server.workers: expected a whole number, found text"),
         (
+            "server.max_connections = true",
+            "server.max_connections: expected a whole number, found true or false",
+        ),
+        (
+            "server.max_header_bytes = true",
+            "server.max_header_bytes: expected a size such as '64MiB' or '10GiB', found true or f",
+        ),
+        (
+            "server.body_timeout = true",
+            "server.body_timeout: expected a duration such as '250ms', '5s' or '3d', found true",
+        ),
+        (
             "server.max_body_bytes = 1.5",
             "server.max_body_bytes: expected a whole number, found a n",
         ),
