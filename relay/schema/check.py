@@ -9,8 +9,9 @@ Source:
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from decimal import Decimal
 from itertools import islice
 from typing import Any
 
@@ -18,6 +19,7 @@ import jsonschema_rs
 
 from relay.errors import SchemaError
 from relay.schema.document import read_document
+from relay.schema.doubles import double_text
 from relay.schema.node import Kind, Node
 
 REPORTED = 5
@@ -50,6 +52,7 @@ _FOUND_NAMES: Mapping[type, str] = {
     bool: "Boolean",
     int: "Long",
     float: "Double",
+    Decimal: "Double",
     dict: "JSONObject",
     list: "JSONArray",
     type(None): "Null",
@@ -126,7 +129,7 @@ class CompiledSchema:
             return []
         try:
             errors = self._validator.iter_errors(record)
-            found = (violation for error in errors for violation in _violations(error))
+            found = (violation for error in errors for violation in _violations(error, record))
             return list(islice(found, limit))
         except UnicodeEncodeError:
             # The validator takes UTF-8 only, and so does the inlet.
@@ -205,13 +208,17 @@ def _has_utf8(text: str) -> bool:
     return True
 
 
-def _violations(error: jsonschema_rs.ValidationError) -> Iterator[Violation]:
+def _violations(
+    error: jsonschema_rs.ValidationError, record: Mapping[str, Any]
+) -> Iterator[Violation]:
     path = "/".join(("#", *(_escaped(step) for step in error.instance_path)))
     # Every kind has its own attributes; the stub declares only what all of them share.
     kind: Any = error.kind
     instance: Any = error.instance
     rule = str(kind.name)
-    found = _FOUND_NAMES.get(type(instance), type(instance).__name__)
+    found = _FOUND_NAMES[type(instance)]
+    if instance is None:
+        found = _infinite_at(record, error.instance_path) or found
     if rule == "additionalProperties":
         for key in kind.unexpected:
             yield Violation(path, rule, "", key)
@@ -222,6 +229,14 @@ def _violations(error: jsonschema_rs.ValidationError) -> Iterator[Violation]:
     if rule in {"minLength", "maxLength", "minItems", "maxItems"}:
         found = str(len(instance))
     yield Violation(path, rule, _expected(rule, kind), found)
+
+
+def _infinite_at(record: Any, path: Sequence[str | int]) -> str:
+    """Name the Double at *path* that JSON has no form for; the validator takes it for null."""
+    value = record
+    for step in path:
+        value = value[step]
+    return double_text(value) if isinstance(value, float) else ""
 
 
 def _expected(rule: str, kind: Any) -> str:

@@ -332,6 +332,26 @@ def test_a_record_deeper_than_the_validator_goes_is_a_violation():
     assert [(one.path, one.rule) for one in schema.check({"x": value})] == [("#", "depth")]
 
 
+@pytest.mark.parametrize("number", ["Infinity", "-Infinity", "NaN"])
+def test_a_double_that_json_cannot_hold_is_named(number):
+    """The validator takes one for null; who wrote the expression reads what it gave."""
+    schema = compile_schema(
+        {
+            "type": "object",
+            "properties": {
+                "of": {"type": "array", "items": {"type": "number"}},
+                "at": {"type": "integer"},
+            },
+        }
+    )
+    found = schema.check({"of": [1.5, float(number)], "at": float(number)})
+    messages = {violation.path: violation.message for violation in found}
+    assert messages == {
+        "#/of/1": f"expected type: Number, found: {number}",
+        "#/at": f"expected type: Integer, found: {number}",
+    }
+
+
 def test_a_message_never_holds_the_value():
     """Neither the fields nor the sentence of a violation carry what was found."""
     secret = "anna@example.com"
