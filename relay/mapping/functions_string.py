@@ -180,7 +180,12 @@ def split(value: Any, separator: Any) -> list[str] | None:
     whole_text = text(value)
     if not marks:
         return [whole_text] if whole_text else []
-    alike = whole_text.translate(dict.fromkeys(map(ord, marks), marks[0]))
+    # For one mark, as nearly always, it would change nothing, and hold the loop for long texts.
+    alike = (
+        whole_text
+        if len(marks) == 1
+        else whole_text.translate(dict.fromkeys(map(ord, marks), marks[0]))
+    )
     bounded(alike.count(marks[0]))
     return [piece for piece in alike.split(marks[0]) if piece]
 
