@@ -14,6 +14,7 @@ import structlog
 from relay.clock import Clock
 from relay.config import SpoolConfig
 from relay.spool.log import Log
+from relay.spool.reserve import Need
 from relay.spool.segment import Segment
 from relay.spool.settling import StateThread
 from relay.spool.state import Snapshot, State, StateSizes
@@ -69,11 +70,13 @@ class Core:
         Raises:
             SpoolFailed: the state could not be read or written.
         """
-        return await self.thread.run(self._accounted, partial(work, *args, **kwargs))
+        return await self.in_state_for(Need.COPIES, work, *args, **kwargs)
 
-    async def make_room(self, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
-        """Run *work* like `in_state`, with the last of the reserve behind it: it makes room."""
-        return await self.thread.make_room(self._accounted, partial(work, *args, **kwargs))
+    async def in_state_for(
+        self, need: Need, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs
+    ) -> T:
+        """Run *work* like `in_state`, with as much of the reserve behind it as *need* may have."""
+        return await self.thread.run_for(need, self._accounted, partial(work, *args, **kwargs))
 
     def _accounted(self, work: Callable[[], T]) -> T:
         self.state.refresh()

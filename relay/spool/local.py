@@ -37,7 +37,7 @@ from relay.spool.port import Deed, Found, Pause, Query, Replayed, Seen, Settleme
 from relay.spool.reader import Place, Reader, ReaderSource
 from relay.spool.recover import Lost
 from relay.spool.replays import Waiting
-from relay.spool.reserve import Reserve
+from relay.spool.reserve import Need, Reserve
 from relay.spool.restore import distrust
 from relay.spool.retention import remove_orphans
 from relay.spool.room import Room
@@ -97,7 +97,7 @@ class LocalSpool:
         try:
             lock = await thread.run(prepare_folder, folder)
             # It ends what a deleting had begun, and without it nothing can be deleted.
-            opened = await thread.make_room(open_folder, lock, config, clock)
+            opened = await thread.run_for(Need.DELETING, open_folder, lock, config, clock)
         except BaseException:
             if lock is not None:
                 lock.release()
@@ -214,7 +214,8 @@ class LocalSpool:
         able = done = [one.position for one in found if one.outcome is Outcome.QUARANTINED]
         if able and not dry_run:
             now_s = self._core.clock.wall_s()
-            done = await self._core.in_state(self._state.drop, able, who, now_s)
+            # It copies nothing, and leaves room in the state.
+            done = await self._core.in_state_for(Need.SETTLING, self._state.drop, able, who, now_s)
         discarded = sum(1 for one in found if one.outcome is Outcome.DISCARDED)
         return Replayed(
             done=len(done),

@@ -9,7 +9,8 @@ The spool's folder, opened: its layout, its version, and everything that is foun
       highwater             the last acknowledged position
       folded                what retention deleted
       reserve               room that is released when the disk is full
-      reserve.last          the last of it, for deleting
+      reserve.settling      a part of it that copies never get
+      reserve.deleting      a part of it that only deleting gets
       state.db              cursor, outcomes, dedupe, quarantine
       state.anew            it is to be made anew; while that is done, the name of the old one
       log/                  segments

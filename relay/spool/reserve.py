@@ -5,10 +5,21 @@ from __future__ import annotations
 import os
 import shutil
 from contextlib import suppress
+from enum import IntEnum
 from pathlib import Path
 
-# The part that only what makes room may have: the quarantine's copies may take all the rest.
-_LAST_PART = 8
+_SMALL_PART = 8
+
+
+class Need(IntEnum):
+    """What room is wanted for; each may have what those before it may, and a part of its own."""
+
+    COPIES = 0
+    """Whatever may be large: the quarantine's copies."""
+    SETTLING = 1
+    """Outcomes without a copy, which let segments go."""
+    DELETING = 2
+    """Deleting, which writes before it frees."""
 
 
 class Reserve:
@@ -16,19 +27,21 @@ class Reserve:
     Preallocated files of *size_bytes* in all, given up when the disk is full and made again later.
 
     Appends never get them: they are refused, and the room goes to what empties the spool. An
-    eighth is kept apart, in ``<name>.last``, for deleting: that writes before it frees.
+    eighth each, ``<name>.settling`` and ``<name>.deleting``, is kept from what may be large.
     """
 
     def __init__(self, path: Path, size_bytes: int) -> None:
-        last_bytes = size_bytes // _LAST_PART
-        self._last = path.with_name(f"{path.name}.last")
-        self._path = path
-        # The last part first: it is the smaller one, and the one that matters more.
-        self._parts = {self._last: last_bytes, path: size_bytes - last_bytes}
+        small_bytes = size_bytes // _SMALL_PART
+        self._sizes_bytes = {
+            path: size_bytes - 2 * small_bytes,
+            path.with_name(f"{path.name}.settling"): small_bytes,
+            path.with_name(f"{path.name}.deleting"): small_bytes,
+        }
 
     def fill(self) -> None:
         """Make what is missing if the disk has at least twice its size free."""
-        for path, size_bytes in self._parts.items():
+        # The last part first: it is the one that matters most.
+        for path, size_bytes in reversed(self._sizes_bytes.items()):
             if not size_bytes or path.exists():
                 continue
             if shutil.disk_usage(path.parent).free < 2 * size_bytes:
@@ -40,13 +53,9 @@ class Reserve:
                 finally:
                     os.close(fd)
 
-    def release(self) -> bool:
-        """Give all up but the last part; say whether there was any."""
-        return _removed(self._path)
-
-    def release_last(self) -> bool:
-        """Give the last part up; say whether there was any."""
-        return _removed(self._last)
+    def release(self, need: Need) -> bool:
+        """Give up the next part that *need* may have; say whether there was one."""
+        return any(map(_removed, list(self._sizes_bytes)[: need + 1]))
 
 
 def _removed(path: Path) -> bool:

@@ -7,7 +7,7 @@ import os
 
 from relay.errors import SpoolFull
 from relay.spool.core import Core
-from relay.spool.reserve import Reserve
+from relay.spool.reserve import Need, Reserve
 from relay.spool.retention import retain, sweep_large
 from relay.spool.segment import Segment
 
@@ -126,8 +126,13 @@ class Room:
         core = self._core
         if len(core.segments) < 2 or core.snapshot.cursor < core.segments[1].first - 1:  # noqa: PLR2004 - the newest never goes
             return False
-        count = await core.make_room(
-            retain, core.folder, core.segments, core.state, older_than_s=older_than_s
+        count = await core.in_state_for(
+            Need.DELETING,
+            retain,
+            core.folder,
+            core.segments,
+            core.state,
+            older_than_s=older_than_s,
         )
         if count:
             # Before an append takes what is free now.

@@ -11,11 +11,13 @@ import asyncio
 import sqlite3
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import ParamSpec, TypeVar
 
 from relay.errors import SpoolError, SpoolFailed
+from relay.outcome import Outcome
 from relay.spool.port import Settlement
-from relay.spool.reserve import Reserve
+from relay.spool.reserve import Need, Reserve
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -31,8 +33,8 @@ class StateThread:
     """
     Runs calls on the state one after another.
 
-    When the disk is full *reserve* is released, and the call tried once more. *on_damage* is told
-    that the file turned out to be damaged.
+    When the disk is full *reserve* is released part by part, and the call tried once more after
+    each. *on_damage* is told that the file turned out to be damaged.
     """
 
     def __init__(self, reserve: Reserve, on_damage: Callable[[], None]) -> None:
@@ -47,32 +49,25 @@ class StateThread:
         Raises:
             SpoolFailed: the state could not be read or written.
         """
+        return await self.run_for(Need.COPIES, work, *args, **kwargs)
+
+    async def run_for(
+        self, need: Need, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs
+    ) -> T:
+        """Run *work* like `run`, with as much of the reserve behind it as *need* may have."""
         loop = asyncio.get_running_loop()
-        return await loop.run_in_executor(self._executor, lambda: self.call(work, *args, **kwargs))
+        return await loop.run_in_executor(
+            self._executor, lambda: self._call(need, partial(work, *args, **kwargs))
+        )
 
-    async def make_room(self, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
-        """
-        Run *work*, which leaves more room than it takes, with the last of the reserve, too.
-
-        Raises:
-            SpoolFailed: the state could not be read or written.
-        """
+    def _call(self, need: Need, work: Callable[[], T]) -> T:
         try:
-            return await self.run(work, *args, **kwargs)
-        except SpoolFailed as error:
-            if not (_is_full(error.__cause__) and self._reserve.release_last()):
-                raise
-        return await self.run(work, *args, **kwargs)
-
-    def call(self, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
-        """Run *work* here, in the thread, with the reserve behind it."""
-        try:
-            try:
-                return work(*args, **kwargs)
-            except (sqlite3.OperationalError, OSError) as error:
-                if not (_is_full(error) and self._reserve.release()):
-                    raise
-                return work(*args, **kwargs)
+            while True:
+                try:
+                    return work()
+                except (sqlite3.OperationalError, OSError) as error:
+                    if not (is_full(error) and self._reserve.release(need)):
+                        raise
         except (sqlite3.Error, OSError) as error:
             hint = "check the disk of spool.path"
             if getattr(error, "sqlite_errorcode", 0) & 0xFF in _BROKEN:
@@ -85,7 +80,8 @@ class StateThread:
         self._executor.shutdown(wait=False)
 
 
-def _is_full(error: BaseException | None) -> bool:
+def is_full(error: BaseException | None) -> bool:
+    """Say whether *error* is a disk without room, or a quota."""
     code = getattr(error, "sqlite_errorcode", None)
     return code in _FULL or getattr(error, "errno", None) in {28, 122}
 
@@ -117,20 +113,37 @@ class Settling:
         try:
             while self._waiting:
                 group, self._waiting = self._waiting, []
-                merged = [one for settlements, _ in group for one in settlements]
-                problem: SpoolError | None = None
-                try:
-                    await self._thread.run(self._write, merged)
-                except SpoolError as error:
-                    problem = error
-                except Exception as error:  # noqa: BLE001 - a bug must not leave callers waiting
-                    problem = SpoolFailed(f"the outcomes cannot be written: {error!r}")
-                for _, future in group:
-                    if future.done():
-                        continue
-                    if problem is None:
-                        future.set_result(None)
-                    else:
-                        future.set_exception(problem)
+                problem = await self._try(group, Need.COPIES)
+                if problem is not None and is_full(problem.__cause__):
+                    # That copies find no room must keep nothing else from being settled.
+                    small = [waiter for waiter in group if not _has_copies(waiter)]
+                    _answer(small, await self._try(small, Need.SETTLING))
+                _answer(group, problem)
         finally:
             self._running = None
+
+    async def _try(self, group: list[_Waiter], need: Need) -> SpoolError | None:
+        """Write all of *group* at once; give what is in the way."""
+        merged = [one for settlements, _ in group for one in settlements]
+        try:
+            await self._thread.run_for(need, self._write, merged)
+        except SpoolError as error:
+            return error
+        except Exception as error:  # noqa: BLE001 - a bug must not leave callers waiting
+            return SpoolFailed(f"the outcomes cannot be written: {error!r}")
+        return None
+
+
+def _has_copies(waiter: _Waiter) -> bool:
+    return any(one.outcome is Outcome.QUARANTINED for one in waiter[0])
+
+
+def _answer(group: list[_Waiter], problem: SpoolError | None) -> None:
+    """Tell those of *group* who have no answer yet."""
+    for _, future in group:
+        if future.done():
+            continue
+        if problem is None:
+            future.set_result(None)
+        else:
+            future.set_exception(problem)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import errno
 import os
 import subprocess
@@ -11,7 +12,7 @@ from spool_kit import account, change, envelope, settlements, spool_at, take, ta
 
 from relay.errors import SpoolError, SpoolFailed, SpoolFull
 from relay.outcome import Outcome, Reason
-from relay.spool.reserve import Reserve
+from relay.spool.reserve import Need, Reserve
 
 MIB = 1024 * 1024
 
@@ -112,11 +113,43 @@ async def test_a_copy_that_takes_all_the_room_in_vain_keeps_nothing_from_going(s
         assert spool.stats().first_position > len(before) / 2
         # Before an append could take the room.
         assert (folder / "reserve").exists()
-        assert (folder / "reserve.last").exists()
+        assert (folder / "reserve.deleting").exists()
         (small_disk / "filler").unlink()
         await spool.settle(settlements(large, Reason.NOT_JSON))
         assert spool.stats().pending == 0
     assert account(folder).quarantined == 1
+
+
+async def test_a_copy_without_room_does_not_keep_others_from_being_settled(small_disk):
+    """Settles that share a transaction with it are written apart from it."""
+    folder = small_disk / "spool"
+    async with spool_at(folder, reserve_bytes=512 * 1024) as spool:
+        await spool.append([envelope(size=MIB)])
+        stored = 1 + await append_until_full(spool)
+        (small_disk / "filler").write_bytes(b"x" * free_bytes(small_disk))
+        large, *small = await take(spool, stored)
+        refused, written = await asyncio.gather(
+            spool.settle(settlements([large], Reason.NOT_JSON)),
+            spool.settle(settlements(small)),
+            return_exceptions=True,
+        )
+        assert isinstance(refused, SpoolFailed)
+        assert written is None
+        assert spool.stats().pending == 1
+        assert (folder / "reserve.deleting").exists()
+    assert account(folder).pending == 1
+
+
+def test_each_need_has_its_own_part_of_the_reserve(tmp_path):
+    """Copies leave a part to what is small, and that leaves one to deleting."""
+    reserve = Reserve(tmp_path / "reserve", 512 * 1024)
+    reserve.fill()
+    assert sum(path.stat().st_size for path in tmp_path.iterdir()) == 512 * 1024
+    for need in Need:
+        assert reserve.release(need)
+        assert not reserve.release(need)
+    reserve.fill()
+    assert [reserve.release(Need.DELETING) for _ in range(4)] == [True, True, True, False]
 
 
 async def test_a_deleting_that_found_no_room_is_ended_by_the_next_opening(small_disk, monkeypatch):
@@ -125,7 +158,7 @@ async def test_a_deleting_that_found_no_room_is_ended_by_the_next_opening(small_
     async with spool_at(folder, reserve_bytes=512 * 1024) as spool:
         await fill_with_a_large_one(spool, small_disk)
         with monkeypatch.context() as patch:
-            patch.setattr(Reserve, "release_last", lambda _: False)
+            patch.setattr(Reserve, "release", lambda *_: False)
             with pytest.raises(SpoolFailed):
                 await spool._room.make()
     async with spool_at(folder, reserve_bytes=512 * 1024) as spool:
