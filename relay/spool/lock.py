@@ -10,6 +10,7 @@ from __future__ import annotations
 import errno
 import fcntl
 import os
+from contextlib import suppress
 from pathlib import Path
 
 from relay.errors import SpoolError, SpoolLocked
@@ -36,8 +37,9 @@ class Lock:
                 f"the spool {folder} cannot be locked: {error.strerror}",
                 hint="choose a spool.path on a file system that has locks",
             ) from error
-        os.ftruncate(self._fd, 0)
-        os.pwrite(self._fd, f"{os.getpid()}\n".encode(), 0)
+        # For people only, and a full disk must not keep the relay from starting.
+        with suppress(OSError):
+            os.ftruncate(self._fd, os.pwrite(self._fd, f"{os.getpid()}\n".encode(), 0))
 
     def release(self) -> None:
         """Let another process have the spool."""

@@ -8,9 +8,18 @@ import os
 import subprocess
 
 import pytest
-from spool_kit import account, change, envelope, settlements, spool_at, take, take_all
+from spool_kit import (
+    account,
+    change,
+    envelope,
+    open_spool,
+    settlements,
+    spool_at,
+    take,
+    take_all,
+)
 
-from relay.errors import SpoolError, SpoolFailed, SpoolFull
+from relay.errors import SpoolError, SpoolFailed, SpoolFull, SpoolLocked
 from relay.outcome import Outcome, Reason
 from relay.spool.reserve import Need, Reserve
 
@@ -210,6 +219,24 @@ def free_bytes(folder) -> int:
     """What a file can still take."""
     disk = os.statvfs(folder)
     return disk.f_bavail * disk.f_frsize
+
+
+async def test_a_lock_that_cannot_name_its_holder_is_one_all_the_same(tmp_path, monkeypatch):
+    """A disk without a block for the process's number keeps no relay from starting."""
+    write = os.pwrite
+
+    def pwrite(fd, data, offset):
+        if data == b"%d\n" % os.getpid():
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        return write(fd, data, offset)
+
+    monkeypatch.setattr(os, "pwrite", pwrite)
+    folder = tmp_path / "spool"
+    async with spool_at(folder) as spool:
+        await spool.append([envelope(1)])
+        with pytest.raises(SpoolLocked):
+            await open_spool(folder)
+    assert account(folder).accepted == 1
 
 
 @pytest.mark.parametrize("code", [errno.ENOSPC, errno.EDQUOT])
