@@ -41,7 +41,7 @@ from relay.metrics import Metrics
 from relay.spool.local import LocalSpool
 from relay.spool.lock import is_locked
 from relay.spool.port import Found, Query, Replayed, Spool
-from relay.spool.query_json import arguments_of, found_of, query_of
+from relay.spool.query_json import arguments_of, found_of, query_of, value_of
 from relay.spool.version import is_spool
 
 _MAX_REQUEST_BYTES = 64 * 1024
@@ -99,7 +99,7 @@ class Desk:
 
     async def _events(self, arguments: Mapping[str, Any]) -> Answer:
         found = await self._spool.find(query_of(arguments))
-        return {"events": [asdict(one) for one in found]}
+        return {"events": [value_of(one) for one in found]}
 
     async def _show(self, arguments: Mapping[str, Any]) -> Answer:
         """``{"event": {...}, "headers": [[name, value]], "body": "<base64>" or null}``."""
@@ -110,7 +110,7 @@ class Desk:
         envelope = await self._spool.body(one.position)
         body = None if envelope is None else await self._bytes(envelope)
         return {
-            "event": asdict(one),
+            "event": value_of(one),
             "matches": len(found),
             "headers": [] if envelope is None else [list(pair) for pair in envelope.headers],
             "body": None if body is None else b64encode(body).decode(),

@@ -11,6 +11,7 @@ from relay.outcome import Outcome, Reason
 from relay.spool.port import Found, Query
 
 _FIELDS = frozenset(field.name for field in fields(Query))
+_FOUND = tuple(field.name for field in fields(Found))
 
 
 def query_of(arguments: Mapping[str, Any]) -> Query:
@@ -42,6 +43,15 @@ def arguments_of(query: Query) -> dict[str, Any]:
         for field in fields(Query)
         if (value := getattr(query, field.name)) != getattr(blank, field.name)
     }
+
+
+def value_of(found: Found) -> dict[str, Any]:
+    """
+    Give one event as `found_of` reads it.
+
+    `dataclasses.asdict` also copies what is in the fields: 13 ms for a page, held by the loop.
+    """
+    return {name: getattr(found, name) for name in _FOUND}
 
 
 def found_of(value: Mapping[str, Any]) -> Found:
