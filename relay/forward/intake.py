@@ -29,7 +29,8 @@ from relay.outcome import Outcome
 from relay.spool.port import Seen, Settlement, Spool
 
 _SLICE_S = 0.001
-_SLICE_ENTRIES = 16  # so often the clock is read, and before every one that is
+# So often the clock is read at most, and before every entry that is long.
+_SLICE_ENTRIES = 16
 _LONG_BYTES = 4 * 1024
 _LARGE_BYTES = 64 * 1024
 _MOST_UNPACKED_BYTES = 4 * 1024 * 1024
@@ -69,6 +70,9 @@ class Intake:
         self._unknown = metrics.unknown_events.labels(route)
         self._warnings = metrics.mapping_warnings
         self._slice_ends_s = 0.0
+        # How many entries are taken between two looks at the clock, and when the last one was.
+        self._stride = 1
+        self._looked_s = 0.0
 
     async def take(self, entries: Sequence[Entry], transform: Transform, add: Add) -> int:
         """
@@ -155,12 +159,13 @@ class Intake:
         kinds: list[tuple[str, str]] = []
         lags_s: list[float] = []
         claim, decoded_of, checked = self._claims.claim, self._decoded, self._checked
-        taken, unpacked_bytes = 0, 0
+        taken, look_at, unpacked_bytes = 0, 0, 0
         for entry in entries:
             envelope = entry.envelope
             body_bytes = len(envelope.body)
-            if taken % _SLICE_ENTRIES == 0 or body_bytes > _LONG_BYTES:
-                await self._breathe()
+            if taken >= look_at or body_bytes > _LONG_BYTES:
+                await self._breathe(is_first=not taken)
+                look_at = taken + self._stride
             taken += 1
             is_heavy = body_bytes > _LARGE_BYTES or envelope.encodings
             decoded = (
@@ -234,12 +239,24 @@ class Intake:
         )
         return settling.failed(of, error)
 
-    async def _breathe(self) -> None:
-        """Let others run when the slice is over."""
+    async def _breathe(self, *, is_first: bool) -> None:
+        """
+        Let others run when the slice is over, and look again the sooner the longer entries take.
+
+        A large mapping set costs a millisecond an event, however small.
+        """
         now_s = self._clock.monotonic_s()
+        if not is_first:
+            spent_s = now_s - self._looked_s
+            if spent_s > _SLICE_S:
+                self._stride = 1
+            elif spent_s < _SLICE_S / 4:
+                self._stride = min(2 * self._stride, _SLICE_ENTRIES)
         if now_s >= self._slice_ends_s:
             await asyncio.sleep(0)
-            self._slice_ends_s = self._clock.monotonic_s() + _SLICE_S
+            now_s = self._clock.monotonic_s()
+            self._slice_ends_s = now_s + _SLICE_S
+        self._looked_s = now_s
 
 
 def _repeats(leading: Record | Settlement, before: Seen) -> bool:
