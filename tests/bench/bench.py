@@ -143,13 +143,20 @@ def pending(admin: int) -> float:
     raise SystemExit("/metrics has no relay_spool_pending")
 
 
-def wait_drained(admin: int, limit_s: float = 120) -> None:
+def wait_drained(pid: int, admin: int, limit_s: float = 120) -> float:
+    """
+    Wait until nothing is pending; give the relay's CPU time until then.
+
+    Each look is a scrape, whose cost the relay's CPU time has, but for the last one.
+    """
     deadline_s = time.monotonic() + limit_s
+    spent_s = cpu_s(pid)
     while pending(admin) > 0:
         if time.monotonic() > deadline_s:
             raise SystemExit(f"{pending(admin):.0f} events still pending after {limit_s} s")
-        # Each look is a scrape, whose cost the relay's CPU time has.
         time.sleep(0.1)
+        spent_s = cpu_s(pid)
+    return spent_s
 
 
 @dataclass(frozen=True)
@@ -164,12 +171,14 @@ class Server:
     def burst(self, events: int, figures: Figures) -> float:
         """Send *events* over 64 connections; give the rate."""
         before_s = cpu_s(self.pid)
-        full = load(self.port, events=events, connections=64, prefix=os.urandom(4).hex())
+        full = load(self.port, events=events, connections=64)
         if self.admin:
             # The last batch closes by its age; looking for it sooner would only cost.
             time.sleep(0.4)
-            wait_drained(self.admin)
-        figures[f"{self.kind} cpu_us"].append((cpu_s(self.pid) - before_s) / events * 1e6)
+            after_s = wait_drained(self.pid, self.admin)
+        else:
+            after_s = cpu_s(self.pid)
+        figures[f"{self.kind} cpu_us"].append((after_s - before_s) / events * 1e6)
         figures[f"{self.kind} events_per_s"].append(full["per_s"])
         figures[f"{self.kind} p50_ms_64"].append(full["p50_ms"])
         figures[f"{self.kind} p99_ms_64"].append(full["p99_ms"])
@@ -177,10 +186,10 @@ class Server:
 
     def apart(self, events: int, full_rate: float, figures: Figures) -> None:
         """Send *events* over one connection, then ten times as many at half of *full_rate*."""
-        one = load(self.port, events=events, connections=1, prefix=os.urandom(4).hex())
+        one = load(self.port, events=events, connections=1)
         figures[f"{self.kind} p50_ms_1"].append(one["p50_ms"])
         figures[f"{self.kind} p99_ms_1"].append(one["p99_ms"])
-        half = load(self.port, events=events * 10, rate=full_rate / 2, prefix=os.urandom(4).hex())
+        half = load(self.port, events=events * 10, rate=full_rate / 2)
         figures[f"{self.kind} p99_ms_half_rate"].append(half["p99_ms"])
         figures[f"{self.kind} rss_mib"].append(rss_mib(self.pid))
 
@@ -191,7 +200,7 @@ def one_round(args: argparse.Namespace, figures: Figures) -> None:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="relay-bench-")))
         servers = list(started(stack, folder))
         for server in servers:
-            load(server.port, events=2000, connections=8, prefix=os.urandom(4).hex())
+            load(server.port, events=2000, connections=8)
         rates: dict[str, list[float]] = defaultdict(list)
         for _ in range(_TURNS):
             for server in servers:
@@ -237,9 +246,9 @@ async def fill(folder: Path, events: int) -> None:
                     "bench",
                     time.time(),
                     (("content-type", "application/json"),),
-                    request(number, prefix="01DRAIN1", host="h").partition(b"\r\n\r\n")[2],
+                    request(host="h").partition(b"\r\n\r\n")[2],
                 )
-                for number in range(start, min(start + step, events))
+                for _ in range(min(step, events - start))
             ]
         )
     await spool.close()
@@ -258,10 +267,10 @@ def drain(args: argparse.Namespace, figures: Figures, *, mode: str, events: int)
             relay(config, admin) as pid,
         ):
             first, started_s, cpu_before_s = pending(admin), time.monotonic(), cpu_s(pid)
-            wait_drained(admin)
+            after_s = wait_drained(pid, admin)
             elapsed_s = time.monotonic() - started_s
             figures[f"drain {mode} events_per_s"].append(first / elapsed_s)
-            figures[f"drain {mode} cpu_us"].append((cpu_s(pid) - cpu_before_s) / first * 1e6)
+            figures[f"drain {mode} cpu_us"].append((after_s - cpu_before_s) / first * 1e6)
 
 
 def report(figures: Figures) -> None:
