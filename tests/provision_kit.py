@@ -20,6 +20,7 @@ from relay.clock import ManualClock
 from relay.config.load import load_config
 from relay.emulator import EmulatorSettings, create_app
 from relay.provision.desired import Desired
+from relay.provision.destroy import destroy
 from relay.provision.look import Adobe
 from relay.provision.remember import Memory
 from relay.provision.session import Session, desired_of
@@ -139,6 +140,12 @@ class World:
         async with self.session(**how) as (session, _):
             return await session.apply(self.progress.append)
 
+    async def take_down(self, session: Session) -> list[str]:
+        """Destroy what *session* finds; name the kinds that went."""
+        return await destroy(
+            session.adobe, session.desired, await session.look(), progress=self.progress.append
+        )
+
     def made(self) -> dict[str, int]:
         """How many there are of each kind."""
         sandbox = self.app.store.sandbox(ORG, "prod")
@@ -151,6 +158,10 @@ class World:
 
 
 ONE_OF_EACH = dict.fromkeys(KINDS, 1)
+ROWS = [
+    {"sourceType": "ATTRIBUTE", "source": "event_id", "destination": "_acme.event_id0"},
+    {"sourceType": "EXPRESSION", "source": "lower(metric)", "destination": "_acme.metricx"},
+]
 
 
 def desired(route: str, *, rows: list[dict[str, Any]] | None = None, **members: Any) -> Desired:

@@ -1,4 +1,4 @@
-"""What changes an existing set-up: rows, names, schemas, drafts, other people, and taking down."""
+"""What changes an existing set-up: rows, names, schemas, drafts, other people."""
 
 from __future__ import annotations
 
@@ -8,19 +8,15 @@ from typing import Any
 
 import httpx
 import pytest
-from provision_kit import ONE_OF_EACH, ORG, Handle, World, desired
+from provision_kit import ONE_OF_EACH, ORG, ROWS, Handle, World, desired
 
 from relay.errors import AdobeError, ProvisionError
 from relay.provision.adopt import adopt
-from relay.provision.destroy import ORDER, destroy
+from relay.provision.destroy import destroy
 from relay.provision.plan import Action, make_plan
 from relay.provision.status import status
 from relay.provision.switch import switch
 
-_ROWS = [
-    {"sourceType": "ATTRIBUTE", "source": "event_id", "destination": "_acme.event_id0"},
-    {"sourceType": "EXPRESSION", "source": "lower(metric)", "destination": "_acme.metricx"},
-]
 _DEEPER = {
     "sourceType": "ATTRIBUTE",
     "source": "data.campaign_id",
@@ -48,10 +44,10 @@ async def _actions(world: World) -> dict[str, Action]:
 
 async def test_a_row_more(world: World):
     """A new row makes a new version, a field more, and the flow uses both at the same inlet."""
-    world.desired = desired("marketing", rows=_ROWS)
+    world.desired = desired("marketing", rows=ROWS)
     before = await world.apply()
     world.clock.advance(1000)
-    world.desired = desired("marketing", rows=[*_ROWS, _DEEPER])
+    world.desired = desired("marketing", rows=[*ROWS, _DEEPER])
     assert await _actions(world) == {
         "field_group": Action.UPDATE,
         "mapping": Action.UPDATE,
@@ -68,10 +64,10 @@ async def test_a_row_more(world: World):
 
 async def test_a_field_below_a_field(world: World):
     """A field inside an object that is there already is added to it, the others stay."""
-    world.desired = desired("marketing", rows=[*_ROWS, _DEEPER])
+    world.desired = desired("marketing", rows=[*ROWS, _DEEPER])
     await world.apply()
     name = {**_DEEPER, "source": "data.campaign_name", "destination": "_acme.campaign.name"}
-    world.desired = desired("marketing", rows=[*_ROWS, _DEEPER, name])
+    world.desired = desired("marketing", rows=[*ROWS, _DEEPER, name])
     async with world.session() as (session, _):
         steps = make_plan(session.desired, await session.look())
     assert steps[0].why == "the mapping feeds fields it lacks: campaign.name"
@@ -141,9 +137,9 @@ async def test_the_flow_of_the_settings_may_be_none_of_ours(world: World, flow_i
 
 async def test_one_step_is_told_for_each_resource(world: World):
     """What was done to a resource is told once, and beside it what was left as it is."""
-    world.desired = desired("marketing", rows=_ROWS)
+    world.desired = desired("marketing", rows=ROWS)
     await world.apply()
-    world.desired = desired("marketing", rows=[*_ROWS, _DEEPER])
+    world.desired = desired("marketing", rows=[*ROWS, _DEEPER])
     steps = (await world.apply()).steps
     assert [(step.resource, step.action) for step in steps] == [
         ("field_group", Action.UPDATE),
@@ -249,9 +245,9 @@ async def test_disabled_stays_disabled(world: World):
 
 async def test_status_shows_drift(world: World):
     """Status names each resource, its state, and what differs from the settings."""
-    world.desired = desired("marketing", rows=_ROWS)
+    world.desired = desired("marketing", rows=ROWS)
     await world.apply()
-    world.desired = desired("marketing", rows=_ROWS[:1])
+    world.desired = desired("marketing", rows=ROWS[:1])
     async with world.session() as (session, _):
         lines = {line.resource: line for line in status(session.desired, await session.look())}
     assert lines["flow"].state == "enabled"
@@ -287,7 +283,7 @@ async def test_an_adopted_set_up_is_found_again_without_the_file(world: World):
     assert await _actions(world) == {}
     assert (await world.apply()).ids == old.ids
     async with world.session() as (session, _):
-        deleted = await _take_down(world, session)
+        deleted = await world.take_down(session)
     assert deleted == ["flow", "source", "target", "mapping"]
 
 
@@ -325,98 +321,6 @@ async def test_nothing_to_adopt(world: World):
             await adopt(session.adobe, session.desired, "00000000-0000-4000-8000-000000000000")
     assert caught.value.status == 404
     assert caught.value.hint == "it was deleted, or it belongs to another sandbox or organisation"
-
-
-async def test_destroyed_in_order(world: World):
-    """Everything goes, in the one order in which Adobe allows it."""
-    await world.apply()
-    async with world.session() as (session, wire):
-        current = await session.look()
-        wire.calls.clear()
-        deleted = await destroy(
-            session.adobe, session.desired, current, progress=world.progress.append
-        )
-    assert deleted == list(ORDER)
-    assert sum(world.made().values()) == 0
-    writes = [call for call in wire.calls if not call.startswith("GET ")]
-    assert writes[0].startswith("DELETE /data/foundation/flowservice/flows/")
-
-
-async def test_destroyed_after_a_failure(world: World):
-    """A run that was refused half-way is finished by the next one."""
-    await world.apply()
-
-    async def refuse(_number: int, request: httpx.Request, handle: Handle) -> httpx.Response:
-        if request.method == "DELETE" and "targetConnections" in request.url.path:
-            return httpx.Response(403, json={"error_code": "403025", "message": "no"})
-        return await handle(request)
-
-    async with world.session(hook=refuse) as (session, wire):
-        with pytest.raises(AdobeError):
-            await _take_down(world, session)
-        wire.hook = None
-        assert await _take_down(world, session) == [
-            "target", "mapping", "dataset", "schema", "field_group",
-        ]  # fmt: skip
-    assert sum(world.made().values()) == 0
-
-
-async def _take_down(world: World, session: Any) -> list[str]:
-    return await destroy(
-        session.adobe, session.desired, await session.look(), progress=world.progress.append
-    )
-
-
-async def test_only_what_is_named(world: World):
-    """One resource can go alone, if nothing uses it."""
-    await world.apply()
-    async with world.session() as (session, _):
-        current = await session.look()
-        assert await destroy(
-            session.adobe, session.desired, current, only=("flow",), progress=world.progress.append
-        ) == ["flow"]
-    assert world.made() == {**ONE_OF_EACH, "flows": 0}
-
-
-@pytest.mark.parametrize("resource", ["dataset", "target"])
-async def test_what_the_flow_uses_stays(world: World, resource: str):
-    """What the flow uses is refused alone, and the error says what to delete first."""
-    await world.apply()
-    async with world.session() as (session, _):
-        current = await session.look()
-        with pytest.raises(AdobeError) as caught:
-            await destroy(
-                session.adobe, session.desired, current, only=(resource,), progress=print
-            )
-    assert "delete the flow first" in caught.value.hint
-    assert world.made() == ONE_OF_EACH
-
-
-async def test_a_mapping_set_that_others_use(world: World):
-    """A mapping set that another flow uses is neither taken over nor deleted."""
-    world.desired = desired("marketing", rows=_ROWS)
-    first = await world.apply()
-    world.desired = replace(
-        desired("second", rows=_ROWS), name="Second", schema_id=first.ids.schema
-    )
-    second = await world.apply(memory="second")
-    assert second.ids.mapping != first.ids.mapping
-    flow = _sandbox(world).of("flows")[second.ids.flow]
-    flow["transformations"][0]["params"]["mappingId"] = first.ids.mapping
-    world.desired = desired("marketing", rows=_ROWS)
-    async with world.session() as (session, _):
-        deleted = await destroy(
-            session.adobe,
-            session.desired,
-            await session.look(),
-            only=("flow", "mapping"),
-            progress=world.progress.append,
-        )
-    assert deleted == ["flow"]
-    assert (
-        f"leave mapping set {first.ids.mapping}: flow {second.ids.flow} uses it, too"
-        in world.progress
-    )
 
 
 async def test_a_flow_that_never_starts(tmp_path: Path):
