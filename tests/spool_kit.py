@@ -13,7 +13,7 @@ from relay.clock import Clock, ManualClock
 from relay.config import SpoolConfig
 from relay.envelope import Entry, Envelope
 from relay.metrics import Metrics
-from relay.outcome import OUTCOME_OF, Reason
+from relay.outcome import OUTCOME_OF, Outcome, Reason
 from relay.spool import frame
 from relay.spool.local import LocalSpool
 from relay.spool.port import Settlement, Spool
@@ -21,6 +21,7 @@ from relay.spool.port import Settlement, Spool
 HEADERS = (("content-type", "application/json"), ("user-agent", "test"))
 KIB = 1024
 DIGEST = b"0123456789abcdef"
+SETTLED = [reason for reason in Reason if OUTCOME_OF[reason] is not Outcome.LOST]
 
 
 def envelope(number: int = 1, *, route: str = "a", size: int = 0, at_s: float = 1.7e9) -> Envelope:
@@ -99,6 +100,29 @@ async def take_all(spool: Spool, *, route: str = "a") -> list[Entry]:
 def numbers(entries: Iterable[Entry]) -> list[int]:
     """The positions of *entries*."""
     return [entry.position for entry in entries]
+
+
+async def filled(spool: Spool, clock: ManualClock) -> list[Entry]:
+    """
+    Ten entries, ten seconds apart, of routes a (odd) and b (even).
+
+    1 and 2 delivered, 3 not JSON, 4 a schema violation, 5 duplicate, 6 filtered, 7 to 10 pending.
+    """
+    start_s = clock.wall_s()
+    for n in range(10):
+        await spool.append([envelope(n + 1, route="ab"[n % 2], at_s=start_s + 10 * n)])
+    entries = [*await take(spool, 5), *await take(spool, 5, route="b")]
+    entries.sort(key=lambda entry: entry.position)
+    reasons = [
+        Reason.ACCEPTED_BY_INLET,
+        Reason.ACCEPTED_BY_INLET,
+        Reason.NOT_JSON,
+        Reason.SCHEMA_VIOLATION,
+        Reason.SAME_EVENT_ID,
+        Reason.METRIC_FILTERED,
+    ]
+    await spool.settle([settlement(*pair) for pair in zip(entries, reasons, strict=False)])
+    return entries
 
 
 def account(folder: Path) -> Audit:

@@ -4,7 +4,7 @@ The spool's port: the smallest interface between those who take events in and th
 Ingress only appends; forward reads and settles; commands find, replay and drop. A second
 implementation (several processes, Kafka) takes the same port, so nothing here names a file.
 
-What the port promises, and ``tests/contract/test_spool.py`` shows of every backend:
+What the port promises, and ``tests/contract/test_spool*.py`` show of every backend:
 
 * ``append`` returns only when the envelopes would survive power loss; positions grow by one in the
   order of appending and are never used twice.
@@ -187,7 +187,7 @@ class Spool(Protocol):
     """
     A durable first-in, first-out line of envelopes with one reader.
 
-    Every backend passes ``tests/contract/test_spool.py``.
+    Every backend passes ``tests/contract/test_spool*.py``.
     """
 
     async def append(self, envelopes: Sequence[Envelope]) -> int:
