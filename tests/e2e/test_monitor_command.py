@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import json
 import os
-import signal
 import subprocess
 import time
 from collections.abc import Iterator
@@ -191,7 +190,7 @@ def test_following_outlives_an_outage(set_up: Watched):
             assert child.stderr is not None
             assert json.loads(child.stdout.readline())["runs"] == []
         finally:
-            child.send_signal(signal.SIGINT)
+            child.terminate()
         # A pause before another attempt at the same look is told too, where it happens to be long.
         (told,) = [line for line in child.stderr if "looking again" in line]
     assert told.startswith("Adobe refused to read the flow: 503")
